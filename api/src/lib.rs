@@ -1,0 +1,1 @@
+//! REST and OpenAPI, webhook intake, the live socket, the staff web app.

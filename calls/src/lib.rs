@@ -1,0 +1,1 @@
+//! Telephony: Twilio voice webhooks, media streams, voice agents, listeners.

@@ -1,0 +1,1 @@
+//! Clients of the outside: Twilio, OpenAI, object storage. No SQL.

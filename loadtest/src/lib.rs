@@ -1,0 +1,1 @@
+//! Emulators of the outside and load scenarios; depends on none of the other crates.
