@@ -1,1 +1,74 @@
-//! The shared core: nouns and their SQL, live feed, capacity, leases, jobs, sign-in.
+//! The shared core: nouns and their SQL, live feed, capacity, jobs, sign-in. Roles meet here and nowhere else.
+
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod feed;
+pub mod health;
+pub mod ids;
+pub mod job;
+pub mod keys;
+pub mod kv;
+pub mod principal;
+pub mod problem;
+pub mod role;
+pub mod seal;
+pub mod serve;
+pub mod tasks;
+pub mod telemetry;
+pub mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use error::{Error, Result};
+
+use std::sync::Arc;
+
+use clock::Clock;
+use config::Config;
+use db::Db;
+use kv::Kv;
+use seal::Sealer;
+use tasks::Tasks;
+
+/// What every role is given: settings, stores, time, and the tasks it may start. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    /// Settings, checked.
+    pub config: Arc<Config>,
+    /// Postgres, by tenant transactions only.
+    pub db: Db,
+    /// Redis.
+    pub kv: Kv,
+    /// Time; tests hold it.
+    pub clock: Clock,
+    /// Named, tracked tasks and the two stop signals.
+    pub tasks: Tasks,
+    /// Seals and opens tenants' secrets.
+    pub sealer: Sealer,
+    /// This process's name in leases and call records: unique for its lifetime.
+    pub node: Arc<str>,
+}
+
+impl Hub {
+    /// Connects to Postgres and Redis as `config` says.
+    ///
+    /// # Errors
+    /// When either cannot be reached within ten seconds.
+    pub async fn connect(config: Config, clock: Clock, tasks: Tasks) -> anyhow::Result<Self> {
+        let sealer = Sealer::new(&config.secret_key);
+        let kv = Kv::connect(&config.redis.url, &tasks).await?;
+        let db = Db::connect(&config.database, kv.clone(), clock.clone()).await?;
+        let node = format!("{}-{}", config.role_name(), ids::random_hex(4)).into();
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            kv,
+            clock,
+            tasks,
+            sealer,
+            node,
+        })
+    }
+}

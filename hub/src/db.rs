@@ -1,0 +1,228 @@
+//! Postgres: the one helper that opens a transaction, and the only way to a connection. A tenant's transaction takes on
+//! the role that row-level security holds and names the tenant, for its own length; its commit writes events and jobs
+//! last, then tells Redis.
+
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+use crate::clock::{Clock, Timestamp};
+use crate::config;
+use crate::error::Result;
+use crate::feed::{self, NewEvent};
+use crate::ids::TenantId;
+use crate::job::{self, NewJob};
+use crate::keys;
+use crate::kv::Kv;
+
+/// The migrations, embedded.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// How long after a commit we try to tell Redis before we leave it to the heartbeat and the sweeper.
+const TELL_LIMIT: Duration = Duration::from_millis(500);
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pool: PgPool,
+    kv: Kv,
+    clock: Clock,
+}
+
+impl Db {
+    /// Opens a pool and checks that the server answers.
+    pub async fn connect(config: &config::Database, kv: Kv, clock: Clock) -> anyhow::Result<Self> {
+        let options = PgConnectOptions::from_str(config.url.expose_secret())
+            .context("read the database URL")?
+            .options([
+                ("statement_timeout", "15s"),
+                ("lock_timeout", "2s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+            ])
+            .application_name("switchboard");
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections_max)
+            .acquire_timeout(Duration::from_secs(3))
+            .connect_with(options)
+            .await
+            .context("connect to Postgres")?;
+        Ok(Self { pool, kv, clock })
+    }
+
+    /// A transaction that sees one tenant.
+    pub async fn tenant(&self, tenant: TenantId) -> Result<Tx> {
+        let mut inner = self.pool.begin().await?;
+        sqlx::query!(
+            "SELECT set_config('role', 'switchboard_app', true) AS role, set_config('app.tenant', $1, true) AS tenant",
+            tenant.to_string()
+        )
+        .fetch_one(&mut *inner)
+        .await?;
+        let now = self.clock.now();
+        Ok(Tx {
+            inner,
+            tenant,
+            now,
+            events: Vec::new(),
+            jobs: Vec::new(),
+            kv: self.kv.clone(),
+        })
+    }
+
+    /// A transaction for what comes before a tenant is known, and for sweeps: narrow grants, listed in the migrations.
+    pub async fn system(&self) -> Result<SystemTx> {
+        let mut inner = self.pool.begin().await?;
+        sqlx::query!("SELECT set_config('role', 'switchboard_system', true)")
+            .fetch_one(&mut *inner)
+            .await?;
+        Ok(SystemTx { inner })
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query_scalar!("SELECT 1").fetch_one(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes every connection; transactions that are open end first.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Brings the schema up to date, as the owner.
+///
+/// # Errors
+/// When the server cannot be reached or a migration fails.
+pub async fn migrate(config: &config::Database) -> anyhow::Result<()> {
+    let owner = config.owner_url.expose_secret();
+    let url = if owner.is_empty() {
+        config.url.expose_secret()
+    } else {
+        owner
+    };
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .connect(url)
+        .await
+        .context("connect to Postgres as the owner")?;
+    MIGRATOR.run(&pool).await.context("migrate the schema")?;
+    pool.close().await;
+    Ok(())
+}
+
+/// A transaction of one tenant. Dropped without [`Tx::commit`], it never happened.
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    tenant: TenantId,
+    now: Timestamp,
+    events: Vec<NewEvent>,
+    jobs: Vec<NewJob>,
+    kv: Kv,
+}
+
+impl Tx {
+    /// Whose transaction it is; bind it as `tenant_id` in every statement.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The one time of everything this transaction writes.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Adds a fact for screens; numbered and written by the commit.
+    pub fn emit(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    /// Adds work; written by the commit.
+    pub fn enqueue(&mut self, job: NewJob) {
+        self.jobs.push(job);
+    }
+
+    /// Writes jobs, then events (their lock is held shortest so), commits, then tells Redis. When Redis cannot be told,
+    /// screens learn by the heartbeat and jobs by the sweeper.
+    pub async fn commit(mut self) -> Result<()> {
+        let mut handed_out = Vec::new();
+        for job in &self.jobs {
+            handed_out.extend(job::insert(&mut self.inner, self.tenant, job, self.now).await?);
+        }
+        let published = if self.events.is_empty() {
+            Vec::new()
+        } else {
+            feed::append(&mut self.inner, self.tenant, &self.events, self.now).await?
+        };
+        self.inner.commit().await?;
+        if published.is_empty() && handed_out.is_empty() {
+            return Ok(());
+        }
+        let tell = tell(&self.kv, self.tenant, &published, &handed_out);
+        if !matches!(tokio::time::timeout(TELL_LIMIT, tell).await, Ok(Ok(()))) {
+            metrics::counter!("switchboard_redis_untold_commits_total").increment(1);
+        }
+        Ok(())
+    }
+}
+
+async fn tell(
+    kv: &Kv,
+    tenant: TenantId,
+    events: &[feed::Published],
+    jobs: &[job::Written],
+) -> anyhow::Result<()> {
+    for event in events {
+        kv.publish(&keys::live_channel(tenant), serde_json::to_vec(event)?.into())
+            .await?;
+    }
+    for job in jobs {
+        tracing::trace!(job.id = %job.id, queue = job.queue.as_str(), priority = job.priority, "Job handed out");
+    }
+    Ok(())
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+/// A transaction without a tenant, under the system role's narrow grants.
+pub struct SystemTx {
+    inner: Transaction<'static, Postgres>,
+}
+
+impl SystemTx {
+    /// Commits.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+impl Deref for SystemTx {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for SystemTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}

@@ -1,0 +1,79 @@
+//! Who is asking: proved by a token or key, and with it the tenant. Nothing else names a tenant to a handler.
+
+use crate::error::{Error, Result};
+use crate::ids::{ApiKeyId, StaffId, TenantId};
+use crate::role::Role;
+
+/// Somebody signed in. Only `hub` makes one, from a checked token or key.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    tenant: TenantId,
+    actor: Actor,
+    role: Role,
+}
+
+/// The person or machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// A person at the dashboard. `session` is the `session_version` their token was made with.
+    Staff {
+        /// Their id.
+        id: StaffId,
+        /// Their name, for screens.
+        name: String,
+        /// Grows when role, password or membership changes; an older one is no longer valid.
+        session: i32,
+    },
+    /// A machine with a key.
+    ApiKey {
+        /// The key's id.
+        id: ApiKeyId,
+    },
+}
+
+impl Principal {
+    pub(crate) fn new(tenant: TenantId, actor: Actor, role: Role) -> Self {
+        Self { tenant, actor, role }
+    }
+
+    /// The proved tenant.
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The person or machine.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// What they may do.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The actor's id, for audit lines and idempotency keys.
+    pub fn actor_id(&self) -> uuid::Uuid {
+        match &self.actor {
+            Actor::Staff { id, .. } => id.uuid(),
+            Actor::ApiKey { id } => id.uuid(),
+        }
+    }
+
+    /// The staff member's id; none for a key.
+    pub fn staff_id(&self) -> Option<StaffId> {
+        match &self.actor {
+            Actor::Staff { id, .. } => Some(*id),
+            Actor::ApiKey { .. } => None,
+        }
+    }
+
+    /// # Errors
+    /// `Forbidden` unless the role is `least` or higher.
+    pub fn require(&self, least: Role) -> Result<()> {
+        if self.role >= least {
+            Ok(())
+        } else {
+            Err(Error::Forbidden)
+        }
+    }
+}

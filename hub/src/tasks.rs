@@ -1,0 +1,71 @@
+//! Tasks: named, tracked, told to stop softly, then hard. Nothing is spawned and forgotten.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Starts tasks and ends them together. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Tasks {
+    tracker: TaskTracker,
+    soft: CancellationToken,
+    hard: CancellationToken,
+}
+
+impl Tasks {
+    /// No tasks yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `task` until it returns or the hard stop cuts it. A panic ends this task only; it is counted and logged.
+    pub fn spawn<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let hard = self.hard.clone();
+        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        self.tracker.spawn(async move {
+            let inner = tokio::spawn(task);
+            let abort = inner.abort_handle();
+            tokio::select! {
+                () = hard.cancelled() => abort.abort(),
+                ended = inner => if let Err(fault) = ended && fault.is_panic() {
+                    metrics::counter!("switchboard_task_panics_total", "task" => name).increment(1);
+                    tracing::error!(task = name, "Task {name} panicked");
+                },
+            }
+        });
+    }
+
+    /// Resolves when no new work is to be taken (SIGTERM).
+    pub async fn stopping(&self) {
+        self.soft.cancelled().await;
+    }
+
+    /// Whether the soft stop was given.
+    pub fn is_stopping(&self) -> bool {
+        self.soft.is_cancelled()
+    }
+
+    /// The soft stop as a token, for code that selects on one.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.soft.clone()
+    }
+
+    /// Asks everything to end; returns at once.
+    pub fn stop(&self) {
+        self.soft.cancel();
+    }
+
+    /// Asks everything to end, waits up to `limit`, then cuts what is left. Says whether all ended by themselves.
+    pub async fn shut_down(&self, limit: Duration) -> bool {
+        self.soft.cancel();
+        self.tracker.close();
+        let clean = tokio::time::timeout(limit, self.tracker.wait()).await.is_ok();
+        self.hard.cancel();
+        self.tracker.wait().await;
+        clean
+    }
+}
