@@ -1,3 +1,8 @@
 //! The one end-to-end test binary: every further binary would link the whole product again.
 
+#[expect(
+    dead_code,
+    reason = "the tests that kill and restart roles come with the roles"
+)]
+mod fleet;
 mod world;

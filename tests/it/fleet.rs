@@ -1,0 +1,169 @@
+//! Roles as separate processes of the real binary, to be killed and started again by tests.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hub::testing::World;
+use secrecy::ExposeSecret as _;
+
+/// How long a role may take until `/readyz` says yes; generous, since tests share the machine with builds.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+
+/// One role's process.
+pub(crate) struct Process {
+    arguments: Vec<&'static str>,
+    environment: Vec<(String, String)>,
+    child: Child,
+    /// Where it listens.
+    pub(crate) address: String,
+}
+
+/// A role's subcommand, and the setting that says where it listens.
+#[derive(Clone, Copy)]
+pub(crate) enum Role {
+    /// REST, webhooks, live socket.
+    Api,
+    /// Telephony.
+    Calls,
+    /// Jobs of every queue.
+    Worker,
+    /// Periodic work.
+    Scheduler,
+}
+
+impl Role {
+    fn subcommand(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Api => ("api", "SWITCHBOARD_LISTEN__API"),
+            Self::Calls => ("calls", "SWITCHBOARD_LISTEN__CALLS"),
+            Self::Worker => ("worker", "SWITCHBOARD_LISTEN__WORKER"),
+            Self::Scheduler => ("scheduler", "SWITCHBOARD_LISTEN__SCHEDULER"),
+        }
+    }
+}
+
+impl Process {
+    /// Starts `role` over the stores of `world` and waits until it is ready. `settings` are further environment.
+    pub(crate) async fn start(world: &World, role: Role, settings: &[(&str, String)]) -> Self {
+        let (subcommand, listen) = role.subcommand();
+        let address = free_address();
+        let config = &world.hub.config;
+        let mut environment = vec![
+            (listen.to_owned(), address.clone()),
+            (
+                "DATABASE_URL".to_owned(),
+                config.database.url.expose_secret().to_owned(),
+            ),
+            (
+                "REDIS_URL".to_owned(),
+                config.redis.url.expose_secret().to_owned(),
+            ),
+            (
+                "SECRET_KEY".to_owned(),
+                config.secret_key.expose_secret().to_owned(),
+            ),
+            (
+                "SWITCHBOARD_CALLS__STORAGE".to_owned(),
+                config.calls.storage.clone(),
+            ),
+            ("RUST_LOG".to_owned(), "warn".to_owned()),
+        ];
+        environment.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        let arguments = vec![subcommand];
+        let child = spawn(&arguments, &environment);
+        let process = Self {
+            arguments,
+            environment,
+            child,
+            address,
+        };
+        process.ready().await;
+        process
+    }
+
+    /// Ends it as kill -9 does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("kill a process we started");
+        self.child.wait().expect("reap it");
+    }
+
+    /// Starts it again where it was and waits until it is ready.
+    pub(crate) async fn start_again(&mut self) {
+        self.child = spawn(&self.arguments, &self.environment);
+        self.ready().await;
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it did.
+    pub(crate) async fn stop(mut self) -> std::process::ExitStatus {
+        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signal a process we started");
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait for it") {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// `http://address` and `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    async fn ready(&self) {
+        let client = plain_client();
+        let url = self.url("/readyz");
+        let answers = async {
+            while !client
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        };
+        tokio::time::timeout(READY_LIMIT, answers)
+            .await
+            .unwrap_or_else(|_| panic!("{:?} was not ready in {READY_LIMIT:?}", self.arguments));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn spawn(arguments: &[&str], environment: &[(String, String)]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_switchboard"))
+        .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("start the binary under test")
+}
+
+/// An address that was free a moment ago.
+pub(crate) fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind a port");
+    listener.local_addr().expect("its address").to_string()
+}
+
+/// A plain HTTP client: loopback answers fast or not at all.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests talk to the product from outside, without its own client"
+)]
+fn plain_client() -> reqwest::Client {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(5))
+        .build()
+        .expect("an HTTP client")
+}
