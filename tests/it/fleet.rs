@@ -156,10 +156,6 @@ pub(crate) fn free_address() -> String {
 }
 
 /// A plain HTTP client: loopback answers fast or not at all.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests talk to the product from outside, without its own client"
-)]
 fn plain_client() -> reqwest::Client {
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder()
