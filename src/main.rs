@@ -1,2 +1,5 @@
 //! The one binary.
+mod own_services;
+mod progress;
+
 fn main() {}
