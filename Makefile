@@ -19,11 +19,12 @@ run: ## install what is missing, build, start everything, print the sign-in link
 	@cargo build --workspace $(PROFILE)
 	@exec $(BINARY) up
 
-test: ## every test: Rust, web, browser; on throw-away servers
+test: ## every test: Rust, web, browser; on a throw-away server
 	@./services.sh install test
 	@./services.sh web
-	@./services.sh with-servers cargo test --workspace
+	@./services.sh with-postgres cargo test --workspace
 	@./services.sh npm run test --if-present
+	@CHROMIUM=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) ./services.sh npm run e2e --if-present
 	@echo '▸ Every test passed' >&2
 
 lint: ## formatting, spelling, clippy, shell, migrations, nginx, compose, web
@@ -46,7 +47,7 @@ openapi: ## write web/openapi.json and the web app's types anew
 	@./services.sh install run
 	@cargo build --workspace
 	@target/debug/switchboard openapi > web/openapi.json.new && mv web/openapi.json.new web/openapi.json
-	@./services.sh npm run openapi --if-present
+	@./services.sh npm run generate --if-present
 
 hooks: ## check formatting and spelling before every commit
 	@./services.sh install check

@@ -3,8 +3,8 @@
 #
 #   ./services.sh install run|test|check   install what is missing for `make run`, `make test` or `make lint`
 #   ./services.sh web                      build the web app, if its sources changed
-#   ./services.sh with-servers CMD…        run CMD with DATABASE_URL and REDIS_URL of throw-away servers
-#   ./services.sh with-schema CMD…         the same, with a database that has the schema
+#   ./services.sh with-postgres CMD…       run CMD with TEST_DATABASE_URL: a throw-away server's superuser (tests make the rest)
+#   ./services.sh with-schema CMD…         run CMD with DATABASE_URL: a throw-away database that has the schema
 #   ./services.sh npm ARGS…                npm in web/, with a Node that is new enough
 #
 # It asks no questions and says what it does. Programs come from apt, as root or by sudo; where there is no apt, it says which
@@ -223,7 +223,7 @@ build_web() {
 	printf '%s\n' "$now" >"$STATE/web-built"
 }
 
-# --- throw-away servers -----------------------------------------------------------------------------------------------
+# --- a throw-away Postgres -----------------------------------------------------------------------------------------------
 
 servers=""
 stop_servers() {
@@ -277,8 +277,8 @@ start_postgres() {
 	(cd / && setsid_as_postgres "$bin/postgres" -D "$data" -p "$port" -k '' -c listen_addresses=127.0.0.1 \
 		-c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off) >"$servers/postgres.log" 2>&1 &
 	echo $! >"$servers/postgres.pid"
-	export DATABASE_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
-	wait_for Postgres "$servers/postgres.log" "$bin/psql" -Xqc 'SELECT 1' "$DATABASE_URL"
+	export TEST_DATABASE_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
+	wait_for Postgres "$servers/postgres.log" "$bin/psql" -Xqc 'SELECT 1' "$TEST_DATABASE_URL"
 	say "Postgres for tests on port $port ($((SECONDS - began)) s)"
 }
 
@@ -293,28 +293,12 @@ setsid_as_postgres() {
 	fi
 }
 
-start_redis() {
-	local program port
-	program=$(command -v redis-server || command -v valkey-server) || fail "Redis is missing; run: ./services.sh install run"
-	port=$(free_port)
-	mkdir -m 700 "$servers/redis"
-	"$program" --bind 127.0.0.1 --port "$port" --dir "$servers/redis" --save '' --appendonly yes \
-		--maxmemory-policy noeviction --daemonize yes --pidfile "$servers/redis.pid" --logfile "$servers/redis.log" >/dev/null
-	export REDIS_URL="redis://127.0.0.1:$port"
-	wait_for Redis "$servers/redis.log" redis_answers "$port"
-	say "Redis for tests on port $port"
-}
-redis_answers() {
-	exec 3<>"/dev/tcp/127.0.0.1/$1" && printf 'PING\r\n' >&3 && read -r -t 1 answer <&3 && exec 3>&- && [[ $answer == +PONG* ]]
-}
-
-with_servers() {
+with_postgres() {
 	servers=$(mktemp -d "${TMPDIR:-/tmp}/switchboard-servers.XXXXXX")
 	chmod 711 "$servers"
 	trap stop_servers EXIT
 	trap 'exit 130' INT TERM
 	start_postgres
-	start_redis
 	"$@"
 }
 
@@ -328,6 +312,7 @@ apply_schema() {
 }
 
 with_schema() {
+	export DATABASE_URL="$TEST_DATABASE_URL"
 	apply_schema
 	"$@"
 }
@@ -336,8 +321,8 @@ case ${1:-} in
 install) install "${2:-}" ;;
 web) build_web ;;
 npm) shift && install_node && run_npm "$@" ;;
-with-servers) shift && with_servers "$@" ;;
-with-schema) shift && with_servers with_schema "$@" ;;
+with-postgres) shift && with_postgres "$@" ;;
+with-schema) shift && with_postgres with_schema "$@" ;;
 *)
 	sed -n '2,12s/^# \{0,1\}//p' "$0"
 	exit 64

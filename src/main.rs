@@ -1,5 +1,64 @@
-//! The one binary.
+//! The one binary: its subcommands are the roles and what an operator does by hand.
+mod cmd;
 mod own_services;
+mod process;
 mod progress;
 
-fn main() {}
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A real-time communications hub for small businesses.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    /// Settings that override those of `switchboard.toml` in the working folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything in one process, with Postgres and Redis of its own where no URLs are given (the default).
+    Up(cmd::up::Arguments),
+    /// Brings the schema up to date, as the owner of the database.
+    Migrate,
+    /// Checks a whole deployment and says what to do about what it finds.
+    Doctor,
+    /// Tenants: make one, list them.
+    #[command(subcommand)]
+    Tenant(cmd::tenant::Command),
+}
+
+fn main() -> ExitCode {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
+        progress::line("another TLS provider was installed first");
+    }
+    let cli = Cli::parse();
+    // The main task runs on the main thread, which `own_services` relies on.
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return process::failed(&error.into()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => process::failed(&error),
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let file = cli.config.as_deref();
+    match cli.command.unwrap_or(Command::Up(cmd::up::Arguments::default())) {
+        Command::Up(arguments) => Box::pin(cmd::up::run(file, arguments)).await?,
+        Command::Migrate => cmd::migrate::run(file).await?,
+        Command::Doctor => return cmd::doctor::run(file).await,
+        Command::Tenant(command) => cmd::tenant::run(file, command).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -15,7 +15,7 @@ mod server_binaries;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -31,6 +31,19 @@ pub(crate) struct Wanted {
     pub(crate) redis: bool,
 }
 
+/// How the running servers are reached; empty where somebody else's are used.
+pub(crate) struct Addresses {
+    /// Where data and logs are.
+    pub(crate) folder: PathBuf,
+    /// A login that is only a member of the two roles that code runs as.
+    pub(crate) database_url: Option<String>,
+    /// The login that owns the schema and migrates it.
+    pub(crate) owner_url: Option<String>,
+    pub(crate) redis_url: Option<String>,
+    /// The installation's secret key, made on the first start.
+    pub(crate) secret_key: String,
+}
+
 /// The running servers. [`OwnServices::stop`] ends them; dropping alone leaves that to the kernel.
 pub(crate) struct OwnServices {
     postgres: Option<Postgres>,
@@ -43,38 +56,45 @@ impl OwnServices {
     /// Starts what is wanted, with its data below `home`, and returns when both answer.
     pub(crate) async fn start(home: &Path, wanted: Wanted) -> Result<Self> {
         let account = Account::to_run_as()?;
-        let folder = Folder::open(home, account.as_ref())?;
-        let postgres = match wanted.postgres {
-            true => Some(Postgres::start(folder.path(), account.as_ref()).await.context("start Postgres")?),
-            false => None,
+        let folder = Folder::open(home, account)?;
+        let mut services = Self {
+            postgres: None,
+            redis: None,
+            folder,
         };
-        let redis = match wanted.redis {
-            true => match Redis::start(folder.path(), account.as_ref()).await.context("start Redis") {
-                Ok(redis) => Some(redis),
-                Err(error) => {
-                    stop_postgres(postgres).await;
-                    return Err(error);
-                }
-            },
-            false => None,
-        };
-        let services = Self { postgres, redis, folder: folder };
-        services.write_environment()?;
+        if let Err(error) = services.start_wanted(wanted, account).await {
+            services.stop().await;
+            return Err(error);
+        }
         Ok(services)
     }
 
-    /// The URL that the roles connect with: a login that is only a member of the two roles code runs as.
-    pub(crate) fn database_url(&self) -> Option<String> {
-        self.postgres.as_ref().map(|postgres| postgres.url(postgres::LOGIN))
+    async fn start_wanted(&mut self, wanted: Wanted, account: Option<Account>) -> Result<()> {
+        let home = self.folder.path();
+        if wanted.postgres {
+            self.postgres = Some(Postgres::start(home, account).await.context("start Postgres")?);
+        }
+        if wanted.redis {
+            self.redis = Some(Redis::start(home, account).await.context("start Redis")?);
+        }
+        self.write_environment()
     }
 
-    /// The URL that migrations connect with: the login that owns the schema.
-    pub(crate) fn owner_url(&self) -> Option<String> {
-        self.postgres.as_ref().map(|postgres| postgres.url(postgres::OWNER))
-    }
-
-    pub(crate) fn redis_url(&self) -> Option<String> {
-        self.redis.as_ref().map(Redis::url)
+    /// What the roles need to know to use the servers.
+    pub(crate) fn addresses(&self) -> Result<Addresses> {
+        Ok(Addresses {
+            folder: self.folder.path().to_path_buf(),
+            database_url: self
+                .postgres
+                .as_ref()
+                .map(|postgres| postgres.url(postgres::LOGIN)),
+            owner_url: self
+                .postgres
+                .as_ref()
+                .map(|postgres| postgres.url(postgres::OWNER)),
+            redis_url: self.redis.as_ref().map(Redis::url),
+            secret_key: secret_key(self.folder.path())?,
+        })
     }
 
     /// Waits until one of the servers has ended by itself, and says which.
@@ -85,31 +105,43 @@ impl OwnServices {
         }
     }
 
-    /// Stops both, Redis first: it may still be asked for something by nobody, Postgres holds the truth.
+    /// Stops both. Postgres goes last: it holds the truth.
     pub(crate) async fn stop(self) {
         if let Some(redis) = self.redis {
             redis.stop().await;
         }
-        stop_postgres(self.postgres).await;
+        if let Some(postgres) = self.postgres {
+            postgres.stop().await;
+        }
     }
 
     /// Leaves the URLs where a developer's `source .switchboard/env` finds them.
     fn write_environment(&self) -> Result<()> {
+        let addresses = self.addresses()?;
         let urls = [
-            ("DATABASE_URL", self.database_url()),
-            ("DATABASE_OWNER_URL", self.owner_url()),
-            ("REDIS_URL", self.redis_url()),
+            ("DATABASE_URL", addresses.database_url),
+            ("DATABASE_OWNER_URL", addresses.owner_url),
+            ("REDIS_URL", addresses.redis_url),
+            ("SECRET_KEY", Some(addresses.secret_key)),
         ];
         let lines: String = urls
             .into_iter()
-            .filter_map(|(name, url)| url.map(|url| format!("export {name}='{url}'\n")))
+            .filter_map(|(name, value)| value.map(|value| format!("export {name}='{value}'\n")))
             .collect();
-        folder::write_private(&self.folder.path().join("env"), &lines).context("write the file env")
+        folder::write_private(&addresses.folder.join("env"), &lines).context("write the file env")
     }
 }
 
-async fn stop_postgres(postgres: Option<Postgres>) {
-    if let Some(postgres) = postgres {
-        postgres.stop().await;
+/// The installation's secret key, made on the first start and kept beside the data that it seals.
+fn secret_key(folder: &Path) -> Result<String> {
+    let path = folder.join("secret-key");
+    match std::fs::read_to_string(&path) {
+        Ok(key) => Ok(key.trim_end().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key = hub::ids::random_hex(32);
+            folder::write_private(&path, &key).context("keep the secret key")?;
+            Ok(key)
+        }
+        Err(error) => Err(error).context("read the secret key"),
     }
 }

@@ -10,7 +10,9 @@ pub(crate) struct Step {
 impl Step {
     /// Begins to count a step's time; nothing is printed yet, as most steps take less than a blink.
     pub(crate) fn begin() -> Self {
-        Self { began: Instant::now() }
+        Self {
+            began: Instant::now(),
+        }
     }
 
     /// Says what was done and how long it took.
@@ -22,6 +24,11 @@ impl Step {
 /// Prints one line for the person at the terminal. A closed terminal is no reason to stop, so the result is dropped.
 pub(crate) fn line(text: &str) {
     drop(writeln!(std::io::stderr().lock(), "▸ {text}"));
+}
+
+/// Prints why a command did not work.
+pub(crate) fn failure(text: &str) {
+    drop(writeln!(std::io::stderr().lock(), "✗ {text}"));
 }
 
 /// Prints text on standard output as it is: what a command was asked for, apart from its progress lines.

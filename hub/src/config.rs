@@ -11,7 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use check::Fault;
-pub use source::{DEFAULTS, load};
+pub use source::{DEFAULTS, Unset, load, unset};
 
 /// All settings. Each is described in `switchboard.toml`.
 #[derive(Clone, Debug, Deserialize)]

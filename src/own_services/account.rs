@@ -19,10 +19,15 @@ impl Account {
         }
         for name in ["postgres", "nobody"] {
             if let Some(user) = User::from_name(name).with_context(|| format!("look up the user {name}"))? {
-                return Ok(Some(Self { uid: user.uid.as_raw(), gid: user.gid.as_raw() }));
+                return Ok(Some(Self {
+                    uid: user.uid.as_raw(),
+                    gid: user.gid.as_raw(),
+                }));
             }
         }
-        anyhow::bail!("running as root, but there is neither a user postgres nor a user nobody to run the servers as")
+        anyhow::bail!(
+            "running as root, but there is neither a user postgres nor a user nobody to run the servers as"
+        )
     }
 
     /// Gives one path, not what is in it, to the account.

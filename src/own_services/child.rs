@@ -28,13 +28,16 @@ impl Server {
     pub(super) fn start(
         name: &'static str,
         mut command: Command,
-        account: Option<&Account>,
+        account: Option<Account>,
         log: &Path,
         stop_by: Signal,
     ) -> Result<Self> {
         let log = open_log(log)?;
         drop_privileges(&mut command, account);
-        command.stdin(Stdio::null()).stdout(log.try_clone().context("share the log")?).stderr(log);
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context("share the log")?)
+            .stderr(log);
         // Its own process group, so that Ctrl-C in the terminal reaches us alone: the roles stop first, the servers last.
         command.process_group(0);
         die_with_parent(&mut command, stop_by);
@@ -54,8 +57,15 @@ impl Server {
     /// Asks the server to stop, waits, and kills it when it does not.
     pub(super) async fn stop(mut self) {
         self.signal(self.stop_by);
-        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
-            tracing::warn!("{} did not stop within {} s and is killed", self.name, STOP_TIMEOUT.as_secs());
+        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "{} did not stop within {} s and is killed",
+                self.name,
+                STOP_TIMEOUT.as_secs()
+            );
             self.signal(Signal::SIGKILL);
             self.wait().await;
         }
@@ -64,21 +74,25 @@ impl Server {
     fn signal(&self, signal: Signal) {
         // No id: it has ended and was waited for.
         if let Some(pid) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            drop(kill(Pid::from_raw(pid), signal));
+            kill(Pid::from_raw(pid), signal).ok();
         }
     }
 }
 
 /// Runs a program to its end; its complaints become the error.
-pub(super) async fn run(mut command: Command, account: Option<&Account>) -> Result<()> {
+pub(super) async fn run(mut command: Command, account: Option<Account>) -> Result<()> {
     drop_privileges(&mut command, account);
     command.stdin(Stdio::null()).kill_on_drop(true).env("LC_ALL", "C");
     let program = command.as_std().get_program().to_string_lossy().into_owned();
-    let output = tokio::time::timeout(Duration::from_secs(120), command.output())
+    let output = tokio::time::timeout(Duration::from_mins(2), command.output())
         .await
         .with_context(|| format!("wait for {program}"))?
         .with_context(|| format!("run {program}"))?;
-    anyhow::ensure!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr).trim());
+    anyhow::ensure!(
+        output.status.success(),
+        "{program}: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(())
 }
 
@@ -90,7 +104,7 @@ pub(super) fn log_tail(log: &Path) -> String {
     format!("the end of {}:\n{}", log.display(), tail.join("\n"))
 }
 
-fn drop_privileges(command: &mut Command, account: Option<&Account>) {
+fn drop_privileges(command: &mut Command, account: Option<Account>) {
     if let Some(account) = account {
         command.uid(account.uid).gid(account.gid);
     }
@@ -107,7 +121,10 @@ fn open_log(path: &Path) -> Result<fs::File> {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the one place: the kernel takes the request only between fork and exec")]
+#[expect(
+    unsafe_code,
+    reason = "the one place: the kernel takes the request only between fork and exec"
+)]
 fn die_with_parent(command: &mut Command, signal: Signal) {
     // SAFETY: prctl is async-signal-safe and touches no memory of ours. std has dropped the uid before this runs, which
     // matters, because dropping it afterwards would cancel the request.

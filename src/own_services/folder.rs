@@ -21,7 +21,7 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Makes and locks the folder. With an account to drop to, the folder must be one that the account can reach.
-    pub(super) fn open(home: &Path, account: Option<&Account>) -> Result<Self> {
+    pub(super) fn open(home: &Path, account: Option<Account>) -> Result<Self> {
         let home = std::path::absolute(home).context("find the data folder")?;
         let path = match account {
             Some(account) if !reachable(&home, account) => elsewhere(&home),
@@ -30,7 +30,8 @@ impl Folder {
         fs::create_dir_all(&path).with_context(|| format!("make the data folder {}", path.display()))?;
         // The account only passes through; its own folders below are 0700.
         let mode = if account.is_some() { 0o711 } else { 0o700 };
-        fs::set_permissions(&path, Permissions::from_mode(mode)).context("set the data folder's permissions")?;
+        fs::set_permissions(&path, Permissions::from_mode(mode))
+            .context("set the data folder's permissions")?;
         let lock = lock(&path)?;
         Ok(Self { path, _lock: lock })
     }
@@ -41,10 +42,14 @@ impl Folder {
 }
 
 /// Makes a folder that only the servers' account can look into.
-pub(super) fn make_private(path: &Path, account: Option<&Account>) -> Result<()> {
+pub(super) fn make_private(path: &Path, account: Option<Account>) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("make the folder {}", path.display()))?;
     let metadata = fs::symlink_metadata(path).with_context(|| format!("look at {}", path.display()))?;
-    anyhow::ensure!(metadata.is_dir(), "{} is a link; it must be a folder of our own", path.display());
+    anyhow::ensure!(
+        metadata.is_dir(),
+        "{} is a link; it must be a folder of our own",
+        path.display()
+    );
     fs::set_permissions(path, Permissions::from_mode(0o700)).context("set a data folder's permissions")?;
     account.map_or(Ok(()), |account| account.own(path))
 }
@@ -59,8 +64,10 @@ pub(super) fn write_private(path: &Path, content: &str) -> Result<()> {
         .open(path)
         .with_context(|| format!("open {}", path.display()))?;
     // `mode` only counts for a new file.
-    file.set_permissions(Permissions::from_mode(0o600)).context("set a file's permissions")?;
-    file.write_all(content.as_bytes()).with_context(|| format!("write {}", path.display()))
+    file.set_permissions(Permissions::from_mode(0o600))
+        .context("set a file's permissions")?;
+    file.write_all(content.as_bytes())
+        .with_context(|| format!("write {}", path.display()))
 }
 
 fn lock(folder: &Path) -> Result<File> {
@@ -83,24 +90,35 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// Whether the account can walk down to the folder: `/root`, for one, is closed to everybody else on Debian.
-fn reachable(home: &Path, account: &Account) -> bool {
-    home.ancestors().skip(1).filter_map(|parent| fs::metadata(parent).ok()).all(|parent| {
-        let bit = if parent.uid() == account.uid {
-            0o100
-        } else if parent.gid() == account.gid {
-            0o010
-        } else {
-            0o001
-        };
-        parent.mode() & bit != 0
-    })
+fn reachable(home: &Path, account: Account) -> bool {
+    home.ancestors()
+        .skip(1)
+        .filter_map(|parent| fs::metadata(parent).ok())
+        .all(|parent| {
+            let bit = if parent.uid() == account.uid {
+                0o100
+            } else if parent.gid() == account.gid {
+                0o010
+            } else {
+                0o001
+            };
+            parent.mode() & bit != 0
+        })
 }
 
 /// A folder of its own for every checkout: `/root/switchboard/.switchboard` → `/var/lib/switchboard/root-switchboard`.
 fn elsewhere(home: &Path) -> PathBuf {
     let checkout = home.parent().unwrap_or(home);
-    let name: Vec<_> = checkout.iter().skip(1).map(|part| part.to_string_lossy().into_owned()).collect();
+    let name: Vec<_> = checkout
+        .iter()
+        .skip(1)
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
     let path = Path::new(REACHABLE).join(name.join("-"));
-    progress::line(&format!("Data is kept in {}: no unprivileged account can reach {}", path.display(), home.display()));
+    progress::line(&format!(
+        "Data is kept in {}: no unprivileged account can reach {}",
+        path.display(),
+        home.display()
+    ));
     path
 }

@@ -17,7 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Stops every process that works in `folder` and returns when none is left. `pid_file` names the first of them.
 pub(super) async fn clear(folder: &Path, pid_file: &Path, stop_by: Signal) -> Result<bool> {
     // The kernel reports real paths. A folder that is not there yet has nobody in it.
-    let Ok(folder) = fs::canonicalize(folder) else { return Ok(false) };
+    let Ok(folder) = fs::canonicalize(folder) else {
+        return Ok(false);
+    };
     let folder = folder.as_path();
     let living = working_in(folder, pid_file);
     if living.is_empty() {
@@ -31,7 +33,12 @@ pub(super) async fn clear(folder: &Path, pid_file: &Path, stop_by: Signal) -> Re
         return Ok(true);
     }
     signal(&working_in(folder, pid_file), Signal::SIGKILL);
-    anyhow::ensure!(gone(folder, pid_file).await, "processes {:?} still use {}", working_in(folder, pid_file), folder.display());
+    anyhow::ensure!(
+        gone(folder, pid_file).await,
+        "processes {:?} still use {}",
+        working_in(folder, pid_file),
+        folder.display()
+    );
     Ok(true)
 }
 
@@ -47,12 +54,19 @@ async fn gone(folder: &Path, pid_file: &Path) -> bool {
 fn signal(pids: &[i32], signal: Signal) {
     for pid in pids {
         // An error means that it has just ended, which is what we want.
-        drop(kill(Pid::from_raw(*pid), signal));
+        kill(Pid::from_raw(*pid), signal).ok();
     }
 }
 
 fn first_line(pid_file: &Path) -> Option<i32> {
-    fs::read_to_string(pid_file).ok()?.lines().next()?.trim().parse().ok().filter(|pid| *pid > 1)
+    fs::read_to_string(pid_file)
+        .ok()?
+        .lines()
+        .next()?
+        .trim()
+        .parse()
+        .ok()
+        .filter(|pid| *pid > 1)
 }
 
 #[cfg(target_os = "linux")]
@@ -67,8 +81,18 @@ fn working_in(folder: &Path, _pid_file: &Path) -> Vec<i32> {
 /// Without `/proc`: the process of the pid file, if its command line names the folder.
 #[cfg(not(target_os = "linux"))]
 fn working_in(folder: &Path, pid_file: &Path) -> Vec<i32> {
-    let Some(pid) = first_line(pid_file) else { return Vec::new() };
-    let output = std::process::Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
-    let command = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-    if command.contains(&*folder.to_string_lossy()) { vec![pid] } else { Vec::new() }
+    let Some(pid) = first_line(pid_file) else {
+        return Vec::new();
+    };
+    let output = std::process::Command::new("ps")
+        .args(["-o", "command=", "-p", &pid.to_string()])
+        .output();
+    let command = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    if command.contains(&*folder.to_string_lossy()) {
+        vec![pid]
+    } else {
+        Vec::new()
+    }
 }

@@ -27,7 +27,7 @@ const DATABASE: &str = "switchboard";
 const PORT: &str = "5432";
 /// Socket paths end at 107 bytes on Linux and 103 on macOS, `/.s.PGSQL.5432` included.
 const SOCKET_FOLDER_LEN_MAX: usize = 85;
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The running server.
 pub(super) struct Postgres {
@@ -36,7 +36,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) async fn start(home: &Path, account: Option<&Account>) -> Result<Self> {
+    pub(super) async fn start(home: &Path, account: Option<Account>) -> Result<Self> {
         let (base, data) = (home.join("postgres"), home.join("postgres/data"));
         folder::make_private(&base, account)?;
         let socket = socket_folder(&base, account);
@@ -47,7 +47,9 @@ impl Postgres {
         }
         clear_stale_locks(&data, &socket)?;
         if !data.exists() {
-            initialise(&installation, &data, account).await.context("make the database cluster")?;
+            initialise(&installation, &data, account)
+                .await
+                .context("make the database cluster")?;
         }
         let step = Step::begin();
         let mut server = serve(&installation, &data, &socket, account)?;
@@ -65,7 +67,10 @@ impl Postgres {
     }
 
     pub(super) fn url(&self, user: &str) -> String {
-        format!("postgres://{user}@localhost/{DATABASE}?host={}", self.socket.display())
+        format!(
+            "postgres://{user}@localhost/{DATABASE}?host={}",
+            self.socket.display()
+        )
     }
 
     /// Fast shutdown: open transactions are rolled back, everything committed is on disk.
@@ -76,7 +81,12 @@ impl Postgres {
     }
 
     /// Creates the logins and the database once. Each command may have succeeded already in a start that was cut short.
-    async fn create_roles(&self, installation: &Installation, base: &Path, account: Option<&Account>) -> Result<()> {
+    async fn create_roles(
+        &self,
+        installation: &Installation,
+        base: &Path,
+        account: Option<Account>,
+    ) -> Result<()> {
         let created = base.join("roles-created");
         if created.exists() {
             return Ok(());
@@ -87,12 +97,19 @@ impl Postgres {
             ("createuser", vec!["--no-login", "switchboard_app"]),
             ("createuser", vec!["--no-login", "switchboard_system"]),
             ("createuser", vec!["--login", OWNER]),
-            ("createuser", ["--login"].into_iter().chain(members).chain([LOGIN]).collect()),
+            (
+                "createuser",
+                ["--login"].into_iter().chain(members).chain([LOGIN]).collect(),
+            ),
             ("createdb", vec!["--owner", OWNER, DATABASE]),
         ];
         for (program, arguments) in commands {
             let mut command = Command::new(installation.program(program));
-            command.arg("-h").arg(&self.socket).args(["-p", PORT, "-U", SUPERUSER, "--no-password"]).args(arguments);
+            command
+                .arg("-h")
+                .arg(&self.socket)
+                .args(["-p", PORT, "-U", SUPERUSER, "--no-password"])
+                .args(arguments);
             match child::run(command, account).await {
                 Err(error) if !error.to_string().contains("already exists") => return Err(error),
                 _ => {}
@@ -113,24 +130,51 @@ pub(super) async fn ended(postgres: Option<&mut Postgres>) {
 }
 
 /// Makes the cluster beside its place and moves it there, so that a start cut short leaves nothing half made.
-async fn initialise(installation: &Installation, data: &Path, account: Option<&Account>) -> Result<()> {
+async fn initialise(installation: &Installation, data: &Path, account: Option<Account>) -> Result<()> {
     let step = Step::begin();
     let unfinished = data.with_extension("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).context("remove a half-made cluster")?;
     }
     let mut command = Command::new(installation.program("initdb"));
-    command.arg("-D").arg(&unfinished).args(["-U", SUPERUSER, "--auth=trust", "--locale=C", "--encoding=UTF8"]);
+    command.arg("-D").arg(&unfinished).args([
+        "-U",
+        SUPERUSER,
+        "--auth=trust",
+        "--locale=C",
+        "--encoding=UTF8",
+    ]);
     child::run(command, account).await?;
     fs::rename(&unfinished, data).context("move the new cluster into place")?;
-    step.done(&format!("Made a Postgres {} cluster in {}", installation.major, data.display()));
+    step.done(&format!(
+        "Made a Postgres {} cluster in {}",
+        installation.major,
+        data.display()
+    ));
     Ok(())
 }
 
-fn serve(installation: &Installation, data: &Path, socket: &Path, account: Option<&Account>) -> Result<Server> {
+fn serve(
+    installation: &Installation,
+    data: &Path,
+    socket: &Path,
+    account: Option<Account>,
+) -> Result<Server> {
     let mut command = Command::new(installation.program("postgres"));
-    command.arg("-D").arg(data).arg("-p").arg(PORT).arg("-k").arg(socket);
-    for setting in ["listen_addresses=", "unix_socket_permissions=0700", "max_connections=200", "log_timezone=UTC", "timezone=UTC"] {
+    command
+        .arg("-D")
+        .arg(data)
+        .arg("-p")
+        .arg(PORT)
+        .arg("-k")
+        .arg(socket);
+    for setting in [
+        "listen_addresses=",
+        "unix_socket_permissions=0700",
+        "max_connections=200",
+        "log_timezone=UTC",
+        "timezone=UTC",
+    ] {
         command.arg("-c").arg(setting);
     }
     let log = data.with_file_name("postgres.log");
@@ -160,7 +204,11 @@ async fn ready(server: &mut Server, data: &Path, log: &Path) -> Result<()> {
 /// Lock files outlive a power cut. Nobody works in the folder (orphans were cleared), so what is there is stale; Postgres
 /// itself would refuse to start whenever the number in it has been given to some other process since.
 fn clear_stale_locks(data: &Path, socket: &Path) -> Result<()> {
-    let locks = [data.join("postmaster.pid"), socket.join(".s.PGSQL.5432.lock"), socket.join(".s.PGSQL.5432")];
+    let locks = [
+        data.join("postmaster.pid"),
+        socket.join(".s.PGSQL.5432.lock"),
+        socket.join(".s.PGSQL.5432"),
+    ];
     for path in locks {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -178,20 +226,29 @@ fn data_version(data: &Path) -> Result<Option<u32>> {
         return Ok(None);
     }
     let text = fs::read_to_string(&path).context("read the cluster's version")?;
-    text.trim().parse().map(Some).context("read the cluster's version")
+    text.trim()
+        .parse()
+        .map(Some)
+        .context("read the cluster's version")
 }
 
 /// Beside the data, or in a short path elsewhere where that would be too long or need quoting for Postgres.
-fn socket_folder(base: &Path, account: Option<&Account>) -> PathBuf {
+fn socket_folder(base: &Path, account: Option<Account>) -> PathBuf {
     let usual = base.join("socket");
     let text = usual.to_string_lossy();
-    let plain = text.chars().all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character));
+    let plain = text
+        .chars()
+        .all(|character| character.is_ascii_alphanumeric() || "/._-".contains(character));
     if plain && text.len() <= SOCKET_FOLDER_LEN_MAX {
         return usual;
     }
     let mut hasher = DefaultHasher::new();
     base.hash(&mut hasher);
     // Root must not change the owner of anything in a folder where everybody may put things.
-    let parent = if account.is_some() { PathBuf::from(folder::REACHABLE) } else { std::env::temp_dir() };
+    let parent = if account.is_some() {
+        PathBuf::from(folder::REACHABLE)
+    } else {
+        std::env::temp_dir()
+    };
     parent.join(format!("socket-{:016x}", hasher.finish()))
 }

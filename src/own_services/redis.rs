@@ -1,6 +1,4 @@
 //! Our own Redis: on a loopback port behind a random password, every write in its append-only file, nothing evicted.
-use std::fs;
-use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +16,7 @@ use super::orphans;
 use super::server_binaries;
 use crate::progress::{self, Step};
 
-const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The running server.
 pub(super) struct Redis {
@@ -28,7 +26,7 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    pub(super) async fn start(home: &Path, account: Option<&Account>) -> Result<Self> {
+    pub(super) async fn start(home: &Path, account: Option<Account>) -> Result<Self> {
         let (base, data) = (home.join("redis"), home.join("redis/data"));
         folder::make_private(&base, account)?;
         folder::make_private(&data, account)?;
@@ -38,7 +36,7 @@ impl Redis {
         }
         let step = Step::begin();
         let address = free_port()?;
-        let password = random_password()?;
+        let password = hub::ids::random_hex(24);
         let settings = write_settings(&base, &data, address, &password, account)?;
         let mut command = Command::new(program);
         command.arg(settings);
@@ -49,7 +47,11 @@ impl Redis {
             return Err(error);
         }
         step.done("Redis is ready");
-        Ok(Self { server, address, password })
+        Ok(Self {
+            server,
+            address,
+            password,
+        })
     }
 
     pub(super) fn url(&self) -> String {
@@ -70,7 +72,13 @@ pub(super) async fn ended(redis: Option<&mut Redis>) {
 }
 
 /// The settings go into a file: a password among the arguments could be read by every user of the machine.
-fn write_settings(base: &Path, data: &Path, address: SocketAddr, password: &str, account: Option<&Account>) -> Result<PathBuf> {
+fn write_settings(
+    base: &Path,
+    data: &Path,
+    address: SocketAddr,
+    password: &str,
+    account: Option<Account>,
+) -> Result<PathBuf> {
     let path = base.join("redis.conf");
     let quoted = |path: &Path| path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
     let settings = format!(
@@ -92,13 +100,6 @@ fn free_port() -> Result<SocketAddr> {
     listener.local_addr().context("find a free port")
 }
 
-fn random_password() -> Result<String> {
-    let mut bytes = [0_u8; 24];
-    let mut source = fs::File::open("/dev/urandom").context("open /dev/urandom")?;
-    source.read_exact(&mut bytes).context("read random bytes")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// Waits for `PONG`; while the append-only file is being read, Redis answers that it is loading.
 async fn ready(server: &mut Server, address: SocketAddr, password: &str, log: &Path) -> Result<()> {
     let wait = async {
@@ -117,7 +118,9 @@ async fn ready(server: &mut Server, address: SocketAddr, password: &str, log: &P
 
 async fn answers(address: SocketAddr, password: &str) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("AUTH {password}\r\nPING\r\nQUIT\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("AUTH {password}\r\nPING\r\nQUIT\r\n").as_bytes())
+        .await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer.contains("+PONG"))

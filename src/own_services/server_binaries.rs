@@ -25,7 +25,9 @@ pub(super) fn postgres(data_version: Option<u32>) -> Result<Installation> {
     let mut found = installations();
     found.sort_by_key(|installation| installation.major);
     let Some(version) = data_version else {
-        let newest = found.pop().with_context(|| format!("no Postgres on this machine. {}", how_to_install()))?;
+        let newest = found
+            .pop()
+            .with_context(|| format!("no Postgres on this machine. {}", how_to_install()))?;
         anyhow::ensure!(
             newest.major >= OLDEST_POSTGRES,
             "Postgres {} is too old, {OLDEST_POSTGRES} is the oldest that works (packages: https://www.postgresql.org/download/)",
@@ -70,15 +72,24 @@ fn search_folders() -> Vec<PathBuf> {
 
 fn below(parent: &str, child: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path().join(child))).collect()
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path().join(child)))
+        .collect()
 }
 
 /// `postgres (PostgreSQL) 15.18 (Debian 15.18-1)` → 15.
 fn major(postgres: &Path) -> Option<u32> {
-    let output = std::process::Command::new(postgres).arg("--version").output().ok()?;
+    let output = std::process::Command::new(postgres)
+        .arg("--version")
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.split_whitespace().nth(2)?;
-    version.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+    version
+        .split(|character: char| !character.is_ascii_digit())
+        .next()?
+        .parse()
+        .ok()
 }
 
 fn how_to_install() -> &'static str {

@@ -30,6 +30,54 @@ const CONVENTIONAL: [(&str, &str); 10] = [
 /// # Errors
 /// Every fault found, not just the first.
 pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Vec<Fault>> {
+    let (figment, mut faults) = gather(file, flags);
+    match figment.extract::<Config>() {
+        Ok(config) => {
+            faults.extend(super::check::check(&config));
+            if faults.is_empty() {
+                Ok(config)
+            } else {
+                Err(faults)
+            }
+        }
+        Err(errors) => {
+            faults.extend(
+                errors
+                    .into_iter()
+                    .map(|error| Fault::new(&error.path.join("."), error.kind.to_string())),
+            );
+            Err(faults)
+        }
+    }
+}
+
+/// What nobody has set: `up` provides these itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Unset {
+    /// `database.url`
+    pub database: bool,
+    /// `redis.url`
+    pub redis: bool,
+    /// `secret_key`
+    pub secret_key: bool,
+}
+
+/// Says what nobody has set, however wrong the rest may be.
+pub fn unset(file: Option<&Path>) -> Unset {
+    let (figment, _) = gather(file, &[]);
+    let empty = |setting: &str| {
+        figment
+            .extract_inner::<String>(setting)
+            .is_ok_and(|value| value.is_empty())
+    };
+    Unset {
+        database: empty("database.url"),
+        redis: empty("redis.url"),
+        secret_key: empty("secret_key"),
+    }
+}
+
+fn gather(file: Option<&Path>, flags: &[(&str, String)]) -> (Figment, Vec<Fault>) {
     let mut faults = Vec::new();
     let mut figment = Figment::from(Toml::string(DEFAULTS));
     figment = match file {
@@ -58,24 +106,7 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Config, Vec
     for (setting, value) in flags {
         figment = merge_text(figment, setting, value);
     }
-    match figment.extract::<Config>() {
-        Ok(config) => {
-            faults.extend(super::check::check(&config));
-            if faults.is_empty() {
-                Ok(config)
-            } else {
-                Err(faults)
-            }
-        }
-        Err(errors) => {
-            faults.extend(
-                errors
-                    .into_iter()
-                    .map(|error| Fault::new(&error.path.join("."), error.kind.to_string())),
-            );
-            Err(faults)
-        }
-    }
+    (figment, faults)
 }
 
 /// Numbers stay numbers: a port given as text would not fit an integer setting.

@@ -1,0 +1,5 @@
+//! The subcommands: each wires a role or does one deed, and decides nothing.
+pub(crate) mod doctor;
+pub(crate) mod migrate;
+pub(crate) mod tenant;
+pub(crate) mod up;

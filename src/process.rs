@@ -1,0 +1,117 @@
+//! The life of a process: settings, stores, a bound port, work until a signal, a drain, an exit code.
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use hub::Hub;
+use hub::clock::Clock;
+use hub::config::{self, Config, Fault};
+use hub::tasks::Tasks;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::progress;
+
+/// What `sysexits.h` calls a usage error: the settings are wrong, starting again would not help.
+const EXIT_BAD_SETTINGS: u8 = 64;
+
+/// Settings that cannot work, every fault of them.
+#[derive(Debug)]
+pub(crate) struct BadSettings(pub(crate) Vec<Fault>);
+
+impl std::fmt::Display for BadSettings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the settings are wrong:")?;
+        self.0
+            .iter()
+            .try_for_each(|fault| write!(formatter, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for BadSettings {}
+
+/// Reads the settings for one role.
+pub(crate) fn settings(
+    role: &'static str,
+    file: Option<&Path>,
+    flags: &[(&str, String)],
+) -> Result<Config, BadSettings> {
+    let mut config = config::load(file, flags).map_err(BadSettings)?;
+    config.role = Some(role);
+    Ok(config)
+}
+
+/// Starts logging and connects to both stores.
+pub(crate) async fn connect(config: Config) -> Result<Hub> {
+    hub::telemetry::start(config.log.format);
+    Hub::connect(config, Clock::system(), Tasks::new()).await
+}
+
+/// Takes the port, so that a role that is handed the listener cannot fail on it.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("listen on {address} (is another switchboard running? `listen` in switchboard.toml)")
+    })
+}
+
+/// Runs `role` until it ends or a signal asks for the end; then drains for at most `drain`. A second signal cuts it short.
+pub(crate) async fn serve(hub: &Hub, drain: Duration, role: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let mut role = std::pin::pin!(role);
+    let ended = tokio::select! {
+        ended = &mut role => Some(ended),
+        () = signals.next() => None,
+    };
+    hub.tasks.stop();
+    tracing::info!("Stopping; a second signal ends everything at once");
+    let drained = async {
+        let ended = match ended {
+            Some(ended) => ended,
+            None => tokio::time::timeout(drain, role).await.unwrap_or(Ok(())),
+        };
+        (ended, hub.tasks.shut_down(drain).await)
+    };
+    let (ended, clean) = tokio::select! {
+        drained = drained => drained,
+        () = signals.next() => (Ok(()), hub.tasks.shut_down(Duration::ZERO).await),
+    };
+    if !clean {
+        tracing::warn!("Work was cut off, because it did not end in time");
+    }
+    hub.db.close().await;
+    ended
+}
+
+/// Prints an error's chain once and gives the code to exit with.
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+    progress::failure(&format!("{error:#}"));
+    if error.is::<BadSettings>() {
+        ExitCode::from(EXIT_BAD_SETTINGS)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// SIGTERM and SIGINT, which mean the same.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
