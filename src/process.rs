@@ -45,7 +45,7 @@ pub(crate) fn settings(
 
 /// Starts logging and connects to both stores.
 pub(crate) async fn connect(config: Config) -> Result<Hub> {
-    hub::telemetry::start(config.log.format);
+    hub::telemetry::start(&config.log);
     Hub::connect(config, Clock::system(), Tasks::new()).await
 }
 

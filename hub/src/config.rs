@@ -123,6 +123,8 @@ pub struct Shutdown {
 #[expect(missing_docs, reason = "switchboard.toml describes each setting, once")]
 pub struct Log {
     pub format: LogFormat,
+    pub otlp_url: String,
+    pub sentry_dsn: String,
 }
 
 /// How log lines look.

@@ -1,27 +1,53 @@
 //! Logs and metrics: one subscriber, one recorder, per process.
 
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(feature = "sentry")]
+mod sentry;
+
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-use crate::config::LogFormat;
+use crate::config::{Log, LogFormat};
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts logging; `RUST_LOG` chooses the level, `info` without it. A second call changes nothing.
-pub fn start(format: LogFormat) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,fred=warn,sqlx=warn"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Pretty => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Starts logging and, where the features and settings say so, the export of traces and faults. `RUST_LOG` chooses the
+/// level, `info` without it. A second call changes nothing.
+pub fn start(log: &Log) {
+    metrics();
+    let level =
+        || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,fred=warn,sqlx=warn"));
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines: BoxedLayer = match log.format {
+        LogFormat::Pretty => lines.with_target(false).with_filter(level()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(level()).boxed(),
     };
-    if started.is_err() {
+    let mut layers = vec![lines];
+    layers.extend(exporters(log, &level));
+    if tracing_subscriber::registry().with(layers).try_init().is_err() {
         tracing::debug!("Logging was started before");
     }
-    metrics();
+}
+
+/// The layers of the compiled-in exporters that have an address.
+#[cfg_attr(
+    not(any(feature = "otlp", feature = "sentry")),
+    expect(unused_mut, unused_variables, reason = "the plain build exports nothing")
+)]
+fn exporters(log: &Log, level: &dyn Fn() -> EnvFilter) -> Vec<BoxedLayer> {
+    let mut layers = Vec::new();
+    #[cfg(feature = "otlp")]
+    layers.extend(otlp::layer(&log.otlp_url).map(|layer| layer.with_filter(level()).boxed()));
+    #[cfg(feature = "sentry")]
+    layers.extend(sentry::layer(&log.sentry_dsn).map(|layer| layer.with_filter(level()).boxed()));
+    layers
 }
 
 /// The process's metrics; installed on first use, so that tests that start many roles share one recorder.

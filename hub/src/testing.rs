@@ -37,7 +37,6 @@ impl World {
     /// A world with other settings or a held clock.
     pub async fn with(change: impl FnOnce(&mut Config), clock: Clock) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
-        crate::telemetry::start(config::LogFormat::Pretty);
         let server = server_url();
         let (database, url, admin_url) = make_database(&server).await.expect("make a test database");
         let redis = Redis::start().await.expect("start a test Redis");
@@ -53,6 +52,7 @@ impl World {
         config.database.connections_max = 8;
         config.role = Some("test");
         change(&mut config);
+        crate::telemetry::start(&config.log);
         let hub = Hub::connect(config, clock, Tasks::new())
             .await
             .expect("connect the hub");
