@@ -1,1 +1,5 @@
 //! Clients of the outside: Twilio, OpenAI, object storage. No SQL.
+
+pub mod http;
+pub mod storage;
+pub mod twilio;

@@ -1,0 +1,9 @@
+//! Twilio: signatures of its requests, its REST API, its words.
+
+pub mod account;
+pub mod messages;
+pub mod rest;
+pub mod signature;
+
+pub use account::{Account, SharedKey};
+pub use rest::Rest;
