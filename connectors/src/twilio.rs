@@ -4,6 +4,8 @@ pub mod account;
 pub mod messages;
 pub mod rest;
 pub mod signature;
+pub mod stream;
+pub mod twiml;
 
 pub use account::{Account, SharedKey};
 pub use rest::Rest;

@@ -1,0 +1,3 @@
+//! OpenAI, and whatever speaks as it does.
+
+pub mod realtime;
