@@ -1,1 +1,32 @@
-//! REST and OpenAPI, webhook intake, the live socket, the staff web app.
+//! REST and OpenAPI, webhook intake, the live socket, and the staff web app: everything on port 5000.
+
+mod edge;
+mod extract;
+mod gate;
+mod openapi;
+mod operations;
+mod origin;
+mod router;
+mod versioned;
+
+mod audit;
+
+use anyhow::Context as _;
+use hub::Hub;
+use tokio::net::TcpListener;
+
+pub use extract::client_ip;
+pub use openapi::openapi;
+pub use operations::{OPERATIONS, Operation};
+pub use router::router;
+
+/// Serves the api role until the soft stop.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn run(hub: Hub, listener: TcpListener) -> anyhow::Result<()> {
+    let routes = router(hub.clone()).merge(hub::health::router(hub.clone()));
+    hub::serve::serve(routes, listener, &hub.tasks, hub.config.listen.connections_max)
+        .await
+        .context("serve the api")
+}

@@ -21,6 +21,9 @@ pub enum Error {
         detail: String,
         fields: Vec<FieldFault>,
     },
+    /// The request cannot be read: a broken cursor, a query of another form.
+    #[error("{detail}")]
+    Malformed { code: &'static str, detail: String },
     /// Not signed in, or not validly.
     #[error("{detail}")]
     Unauthorized {

@@ -11,3 +11,16 @@ pub fn live_channel(tenant: TenantId) -> String {
 pub fn call_channel(tenant: TenantId, call: CallId) -> String {
     format!("sb:{{{tenant}}}:call:{call}")
 }
+
+/// Tells every process that somebody's sign-in ended or changed (`auth::Revoked` as JSON).
+pub const REVOCATIONS: &str = "sb:revocations";
+
+/// Marks a one-time ticket as used.
+pub fn ticket_used(tenant: TenantId, nonce: &str) -> String {
+    format!("sb:{{{tenant}}}:ticket:{nonce}")
+}
+
+/// Counts sign-in attempts; `subject` is a keyed hash, so that the store shows no addresses.
+pub fn throttle(kind: &str, subject: &str) -> String {
+    format!("sb:throttle:{kind}:{subject}")
+}

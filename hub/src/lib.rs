@@ -1,7 +1,11 @@
 //! The shared core: nouns and their SQL, live feed, capacity, jobs, sign-in. Roles meet here and nowhere else.
 
+pub mod api_key;
+pub mod audit;
+pub mod auth;
 pub mod clock;
 pub mod config;
+pub mod cursor;
 pub mod db;
 pub mod error;
 pub mod feed;
@@ -25,6 +29,7 @@ pub use error::{Error, Result};
 
 use std::sync::Arc;
 
+use auth::Auth;
 use clock::Clock;
 use config::Config;
 use db::Db;
@@ -47,6 +52,8 @@ pub struct Hub {
     pub tasks: Tasks,
     /// Seals and opens tenants' secrets.
     pub sealer: Sealer,
+    /// Keys and short caches of sign-in.
+    pub auth: Auth,
     /// This process's name in leases and call records: unique for its lifetime.
     pub node: Arc<str>,
 }
@@ -67,6 +74,7 @@ impl Hub {
             kv,
             clock,
             tasks,
+            auth: Auth::new(&sealer),
             sealer,
             node,
         })

@@ -1,13 +1,19 @@
 //! Who is asking: proved by a token or key, and with it the tenant. Nothing else names a tenant to a handler.
 
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
 use crate::error::{Error, Result};
-use crate::ids::{ApiKeyId, StaffId, TenantId};
+use crate::ids::{ApiKeyId, FamilyId, StaffId, TenantId};
 use crate::role::Role;
 
 /// Somebody signed in. Only `hub` makes one, from a checked token or key.
 #[derive(Clone, Debug)]
 pub struct Principal {
     tenant: TenantId,
+    slug: Arc<str>,
     actor: Actor,
     role: Role,
 }
@@ -23,6 +29,8 @@ pub enum Actor {
         name: String,
         /// Grows when role, password or membership changes; an older one is no longer valid.
         session: i32,
+        /// The sign-in their token came from; ended by a logout.
+        family: FamilyId,
     },
     /// A machine with a key.
     ApiKey {
@@ -32,13 +40,23 @@ pub enum Actor {
 }
 
 impl Principal {
-    pub(crate) fn new(tenant: TenantId, actor: Actor, role: Role) -> Self {
-        Self { tenant, actor, role }
+    pub(crate) fn new(tenant: TenantId, slug: Arc<str>, actor: Actor, role: Role) -> Self {
+        Self {
+            tenant,
+            slug,
+            actor,
+            role,
+        }
     }
 
     /// The proved tenant.
     pub fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// The tenant's name in host names.
+    pub fn tenant_slug(&self) -> &str {
+        &self.slug
     }
 
     /// The person or machine.
@@ -75,5 +93,21 @@ impl Principal {
         } else {
             Err(Error::Forbidden)
         }
+    }
+}
+
+/// Handlers take the principal that the api's gate proved; where the gate did not run, nobody is signed in.
+impl<S: Send + Sync> FromRequestParts<S> for Principal {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or(Error::Unauthorized {
+                code: "unauthorized",
+                detail: "sign in first",
+            })
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::error::{Error, FieldFault};
 
 /// The body of an error answer (`application/problem+json`).
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// A stable name of the kind of problem, as a URI.
     #[serde(rename = "type")]
@@ -21,6 +21,9 @@ pub struct Problem {
     pub detail: String,
     /// A stable name for programs.
     pub code: &'static str,
+    /// The request's id, as in the answer's `X-Request-Id` and our log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
     /// Which fields are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldFault>,
@@ -35,6 +38,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             code,
+            request_id: None,
             errors: Vec::new(),
         }
     }
@@ -43,7 +47,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut answer = (status, Json(self)).into_response();
+        let mut answer = (status, Json(&self)).into_response();
+        // Kept beside the body, so that the role's edge can write the request's id into it.
+        answer.extensions_mut().insert(self);
         let headers = answer.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,
@@ -81,6 +87,7 @@ fn problem_of(error: Error) -> Problem {
             errors: fields,
             ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
         },
+        Error::Malformed { code, detail } => Problem::new(StatusCode::BAD_REQUEST, code, detail),
         Error::Unauthorized { code, detail } => Problem::new(StatusCode::UNAUTHORIZED, code, detail),
         Error::Forbidden => Problem::new(StatusCode::FORBIDDEN, "forbidden", text),
         Error::TooMany { .. } => Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", text),

@@ -1,5 +1,7 @@
 //! Worlds for tests: a database of its own, a Redis of its own, a hub over both. Real servers, nothing pretended.
 
+mod people;
+
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+
+pub use people::SignedIn;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};

@@ -1,5 +1,6 @@
 //! The one end-to-end test binary: every further binary would link the whole product again.
 
+mod api;
 #[expect(
     dead_code,
     reason = "the tests that kill and restart roles come with the roles"

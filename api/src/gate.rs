@@ -1,0 +1,64 @@
+//! The gate before every operation: who asks, whether host and token name the same tenant, whether the role suffices.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use hub::error::{Error, Result};
+use hub::principal::Principal;
+use hub::{Hub, auth};
+
+use crate::operations;
+use crate::origin;
+
+/// Where the operations live.
+pub(crate) const PREFIX: &str = "/api/v1";
+
+/// Checks the operation table, then lets the request through with its [`Principal`].
+pub(crate) async fn check(State(hub): State<Hub>, request: Request, next: Next) -> Response {
+    // A body cannot be shared between threads, so what is asked about the request is asked without it.
+    let (mut parts, body) = request.into_parts();
+    match admit(&hub, &parts).await {
+        Ok(Some(principal)) => {
+            tracing::Span::current().record("tenant.id", tracing::field::display(principal.tenant()));
+            parts.extensions.insert(principal);
+        }
+        Ok(None) => {}
+        Err(refusal) => return refusal.into_response(),
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+async fn admit(hub: &Hub, request: &Parts) -> Result<Option<Principal>> {
+    let path = request
+        .extensions
+        .get::<MatchedPath>()
+        .and_then(|matched| matched.as_str().strip_prefix(PREFIX));
+    let Some(operation) = path.and_then(|path| operations::find(request.method.as_str(), path)) else {
+        // Of a known path, a method it does not have; of an unknown one, or one missing in the table: nothing there.
+        return Err(Error::NotFound("page"));
+    };
+    let Some(least) = operation.least else {
+        return Ok(None);
+    };
+    let principal = auth::authenticate(hub, bearer(&request.headers)?).await?;
+    if origin::host_slug(hub, &request.headers).is_some_and(|slug| slug != principal.tenant_slug()) {
+        return Err(Error::NotFound("page"));
+    }
+    principal.require(least)?;
+    Ok(Some(principal))
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str> {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or(Error::Unauthorized {
+            code: "unauthorized",
+            detail: "sign in first",
+        })
+}

@@ -1,0 +1,53 @@
+//! The operation table: every operation of `/api/v1` with the least role that may use it. The gate enforces it, and an
+//! operation that is not here is refused.
+//!
+//! To add an operation: write its handler with `#[utoipa::path]` in its noun's file, add it to that file's `routes()`
+//! (merged in `router.rs`), and add a line here. `tests/it/api/matrix.rs` then calls it with every role, and with another
+//! tenant's ids when its path takes one: tell it in `tests/it/api/fixtures.rs` what row such an id is. The tests say which
+//! of these is missing.
+
+use hub::role::Role;
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// `GET`, `POST`, ….
+    pub method: &'static str,
+    /// Below `/api/v1`, with its parameters: `/conversations/{id}`.
+    pub path: &'static str,
+    /// Who may use it; none = everybody, because it proves its caller itself (a password, a ticket, a cookie).
+    pub least: Option<Role>,
+}
+
+const fn open(method: &'static str, path: &'static str) -> Operation {
+    Operation {
+        method,
+        path,
+        least: None,
+    }
+}
+
+const fn needs(least: Role, method: &'static str, path: &'static str) -> Operation {
+    Operation {
+        method,
+        path,
+        least: Some(least),
+    }
+}
+
+use Role::Admin;
+
+/// The table, by noun.
+pub const OPERATIONS: &[Operation] = &[
+    // audit
+    needs(Admin, "GET", "/audit"),
+];
+
+/// The table's line for a request, by its route's pattern. `HEAD` is `GET` without its body.
+pub(crate) fn find(method: &str, path: &str) -> Option<Operation> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    OPERATIONS
+        .iter()
+        .copied()
+        .find(|operation| operation.method == method && operation.path == path)
+}

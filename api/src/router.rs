@@ -1,0 +1,38 @@
+//! The router: each noun's routes under `/api/v1` behind the gate, and what lies beside them.
+
+use axum::extract::DefaultBodyLimit;
+use axum::{Router, middleware};
+use hub::Hub;
+use hub::error::Error;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{audit, edge, gate, openapi};
+
+/// A JSON body at most; uploads set their own limit on their route.
+const BODY_MAX: usize = 256 * 1024;
+
+/// Every operation of `/api/v1`, by noun. Each is also a line of `operations.rs`.
+pub(crate) fn operations() -> OpenApiRouter<Hub> {
+    let nouns = OpenApiRouter::new().merge(audit::routes());
+    OpenApiRouter::with_openapi(openapi::frame()).nest(gate::PREFIX, nouns)
+}
+
+/// What else the role serves: webhooks, forms, scripts for other sites. Each proves its caller by itself.
+fn intake() -> Router<Hub> {
+    Router::new()
+}
+
+/// All routes of the api role, but for health and metrics.
+pub fn router(hub: Hub) -> Router {
+    let (operations, document) = operations()
+        .layer(middleware::from_fn_with_state(hub.clone(), gate::check))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .split_for_parts();
+    Router::new()
+        .merge(operations)
+        .merge(openapi::routes(document))
+        .merge(intake())
+        .fallback(|| async { Error::NotFound("page") })
+        .layer(middleware::from_fn_with_state(hub.clone(), edge::wrap))
+        .with_state(hub)
+}
