@@ -25,7 +25,7 @@ enum Command {
     /// Everything in one process, with Postgres and Redis of its own where no URLs are given (the default).
     Up(cmd::up::Arguments),
     /// Brings the schema up to date, as the owner of the database.
-    Migrate,
+    Migrate(cmd::migrate::Arguments),
     /// Checks a whole deployment and says what to do about what it finds.
     Doctor,
     /// Tenants: make one, list them.
@@ -56,7 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let file = cli.config.as_deref();
     match cli.command.unwrap_or(Command::Up(cmd::up::Arguments::default())) {
         Command::Up(arguments) => Box::pin(cmd::up::run(file, arguments)).await?,
-        Command::Migrate => cmd::migrate::run(file).await?,
+        Command::Migrate(arguments) => cmd::migrate::run(file, &arguments).await?,
         Command::Doctor => return cmd::doctor::run(file).await,
         Command::Tenant(command) => cmd::tenant::run(file, command).await?,
     }
