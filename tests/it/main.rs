@@ -6,4 +6,5 @@ mod api;
     reason = "the tests that kill and restart roles come with the roles"
 )]
 mod fleet;
+mod tidy;
 mod world;
