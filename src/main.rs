@@ -24,6 +24,8 @@ struct Cli {
 enum Command {
     /// Everything in one process, with Postgres and Redis of its own where no URLs are given (the default).
     Up(cmd::up::Arguments),
+    /// REST, webhooks, the live socket and the web app.
+    Api,
     /// Brings the schema up to date, as the owner of the database.
     Migrate(cmd::migrate::Arguments),
     /// Checks a whole deployment and says what to do about what it finds.
@@ -31,6 +33,8 @@ enum Command {
     /// Tenants: make one, list them.
     #[command(subcommand)]
     Tenant(cmd::tenant::Command),
+    /// Prints the API's document.
+    Openapi,
 }
 
 fn main() -> ExitCode {
@@ -56,8 +60,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let file = cli.config.as_deref();
     match cli.command.unwrap_or(Command::Up(cmd::up::Arguments::default())) {
         Command::Up(arguments) => Box::pin(cmd::up::run(file, arguments)).await?,
+        Command::Api => Box::pin(cmd::api::run(file)).await?,
         Command::Migrate(arguments) => cmd::migrate::run(file, &arguments).await?,
         Command::Doctor => return cmd::doctor::run(file).await,
+        Command::Openapi => cmd::openapi::run()?,
         Command::Tenant(command) => cmd::tenant::run(file, command).await?,
     }
     Ok(ExitCode::SUCCESS)

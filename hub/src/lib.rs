@@ -11,6 +11,7 @@ pub mod error;
 pub mod feed;
 pub mod health;
 pub mod ids;
+pub mod inspection;
 pub mod job;
 pub mod keys;
 pub mod kv;

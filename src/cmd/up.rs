@@ -85,7 +85,7 @@ async fn run_roles(file: Option<&Path>, unset: Unset, addresses: Addresses) -> R
     let hub = process::connect(config).await?;
     let drain = Duration::from_secs(hub.config.shutdown.drain_s);
     progress::line(&format!("Switchboard is ready: {}", hub.config.public("/")));
-    let router = hub::health::router(hub.clone());
+    let router = api::router(hub.clone()).merge(hub::health::router(hub.clone()));
     process::serve(&hub, drain, roles(hub.clone(), router, listener)).await
 }
 
