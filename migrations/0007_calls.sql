@@ -28,6 +28,8 @@ CREATE TABLE calls (
     provider_status text NOT NULL DEFAULT 'ringing',
     -- The node that carries it, for operators.
     node text,
+    -- How often it came back from a node that died or drained.
+    resumes integer NOT NULL DEFAULT 0,
     version integer NOT NULL DEFAULT 1,
     CONSTRAINT calls_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT calls_provider_key UNIQUE (tenant_id, provider_id),

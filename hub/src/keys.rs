@@ -24,3 +24,18 @@ pub fn ticket_used(tenant: TenantId, nonce: &str) -> String {
 pub fn throttle(kind: &str, subject: &str) -> String {
     format!("sb:throttle:{kind}:{subject}")
 }
+
+/// Carries a call's audio to its listeners, while there are any.
+pub fn call_audio_channel(tenant: TenantId, call: CallId) -> String {
+    format!("sb:{{{tenant}}}:call:{call}:audio")
+}
+
+/// Says that a node that carries calls is alive; expires by itself.
+pub fn node_alive(node: &str) -> String {
+    format!("sb:node:{node}:alive")
+}
+
+/// Held by the one watcher that leads a call of a dead node back.
+pub fn call_rescue(tenant: TenantId, call: CallId) -> String {
+    format!("sb:{{{tenant}}}:call:{call}:rescue")
+}

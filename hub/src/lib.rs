@@ -1,8 +1,10 @@
 //! The shared core: nouns and their SQL, live feed, capacity, jobs, sign-in. Roles meet here and nowhere else.
 
+pub mod agent_settings;
 pub mod api_key;
 pub mod audit;
 pub mod auth;
+pub mod call;
 pub mod clock;
 pub mod config;
 pub mod cursor;
@@ -17,6 +19,7 @@ pub mod keys;
 pub mod kv;
 pub mod principal;
 pub mod problem;
+pub mod relay;
 pub mod role;
 pub mod seal;
 pub mod serve;
@@ -25,6 +28,8 @@ pub mod telemetry;
 pub mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tool_call;
+pub mod turn;
 
 pub use error::{Error, Result};
 
@@ -35,6 +40,7 @@ use clock::Clock;
 use config::Config;
 use db::Db;
 use kv::Kv;
+use relay::Relay;
 use seal::Sealer;
 use tasks::Tasks;
 
@@ -47,6 +53,8 @@ pub struct Hub {
     pub db: Db,
     /// Redis.
     pub kv: Kv,
+    /// Redis channels followed for as long as somebody wants them.
+    pub relay: Relay,
     /// Time; tests hold it.
     pub clock: Clock,
     /// Named, tracked tasks and the two stop signals.
@@ -72,6 +80,7 @@ impl Hub {
         Ok(Self {
             config: Arc::new(config),
             db,
+            relay: Relay::start(kv.clone(), tasks.clone()),
             kv,
             clock,
             tasks,

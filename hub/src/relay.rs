@@ -1,0 +1,126 @@
+//! Redis channels that come and go with who follows them: one subscription per channel and process, shared by its
+//! followers, ended with the last of them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use tokio::sync::broadcast;
+
+use crate::kv::Kv;
+use crate::tasks::Tasks;
+
+/// Messages a follower may lag behind; the oldest are lost to it, and it is told.
+const FOLLOWER_QUEUE_MAX: usize = 256;
+
+/// Hands out what arrives on followed channels. Cheap to clone.
+#[derive(Clone)]
+pub struct Relay(Arc<Inner>);
+
+struct Inner {
+    kv: Kv,
+    tasks: Tasks,
+    channels: DashMap<String, broadcast::Sender<Bytes>>,
+}
+
+impl Relay {
+    /// Starts the one task that reads this process's subscriptions for all followers.
+    pub fn start(kv: Kv, tasks: Tasks) -> Self {
+        let mut messages = kv.messages();
+        let relay = Self(Arc::new(Inner {
+            kv,
+            tasks: tasks.clone(),
+            channels: DashMap::new(),
+        }));
+        let inner = Arc::downgrade(&relay.0);
+        tasks.spawn("hub.relay", async move {
+            loop {
+                let message = match messages.recv().await {
+                    Ok(message) => message,
+                    // Followers carry what may be lost; what they missed is gone.
+                    Err(broadcast::error::RecvError::Lagged(_)) => continue,
+                    Err(broadcast::error::RecvError::Closed) => return,
+                };
+                let Some(inner) = inner.upgrade() else { return };
+                let follower = inner
+                    .channels
+                    .get(&*message.channel)
+                    .map(|sender| sender.value().clone());
+                if let (Some(sender), Some(body)) = (follower, message.value.into_bytes()) {
+                    // Nobody left: the subscription ends in a moment.
+                    sender.send(body).ok();
+                }
+            }
+        });
+        relay
+    }
+
+    /// What arrives on `channel` from now on.
+    pub async fn follow(&self, channel: String) -> anyhow::Result<Following> {
+        let (receiver, first) = match self.0.channels.entry(channel.clone()) {
+            dashmap::Entry::Occupied(entry) => (entry.get().subscribe(), false),
+            dashmap::Entry::Vacant(entry) => {
+                let (sender, receiver) = broadcast::channel(FOLLOWER_QUEUE_MAX);
+                entry.insert(sender);
+                (receiver, true)
+            }
+        };
+        let following = Following {
+            receiver: Some(receiver),
+            relay: self.clone(),
+            channel,
+        };
+        if first {
+            self.0.kv.subscribe(&following.channel).await?;
+        }
+        Ok(following)
+    }
+}
+
+/// One follower's place on a channel.
+pub struct Following {
+    receiver: Option<broadcast::Receiver<Bytes>>,
+    relay: Relay,
+    channel: String,
+}
+
+impl Following {
+    /// The next message; what a slow follower missed is passed over. Never resolves once the process stops.
+    pub async fn next(&mut self) -> Bytes {
+        let Some(receiver) = &mut self.receiver else {
+            return std::future::pending().await;
+        };
+        loop {
+            match receiver.recv().await {
+                Ok(body) => return body,
+                Err(broadcast::error::RecvError::Lagged(missed)) => {
+                    metrics::counter!("switchboard_relay_missed_total").increment(missed);
+                }
+                Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.receiver = None;
+        let last = self
+            .relay
+            .0
+            .channels
+            .remove_if(&self.channel, |_, sender| sender.receiver_count() == 0);
+        if let Some((channel, _)) = last {
+            let kv = self.relay.0.kv.clone();
+            let relay = self.relay.clone();
+            self.relay.0.tasks.spawn("hub.relay.unsubscribe", async move {
+                // Somebody may have followed again meanwhile; then the subscription is theirs.
+                if !relay.0.channels.contains_key(&channel)
+                    && let Err(fault) = kv.unsubscribe(&channel).await
+                {
+                    tracing::debug!(error = format!("{fault:#}"), "Could not unsubscribe");
+                }
+            });
+        }
+    }
+}
