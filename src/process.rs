@@ -57,8 +57,12 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
 }
 
 /// Runs `role` until it ends or a signal asks for the end; then drains for at most `drain`. A second signal cuts it short.
-pub(crate) async fn serve(hub: &Hub, drain: Duration, role: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut signals = Signals::listen()?;
+pub(crate) async fn serve(
+    hub: &Hub,
+    signals: &mut Signals,
+    drain: Duration,
+    role: impl Future<Output = Result<()>>,
+) -> Result<()> {
     let mut role = std::pin::pin!(role);
     let ended = tokio::select! {
         ended = &mut role => Some(ended),
@@ -94,21 +98,21 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// SIGTERM and SIGINT, which mean the same.
-struct Signals {
+/// SIGTERM and SIGINT, which mean the same. One that comes before anybody waits is kept; without this value it would kill.
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
             interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
         })
     }
 
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -8,7 +8,7 @@ use hub::Hub;
 use hub::config::{self, Config, Unset};
 
 use crate::own_services::{Addresses, OwnServices, Wanted};
-use crate::process::{self, BadSettings};
+use crate::process::{self, BadSettings, Signals};
 use crate::progress::{self, Step};
 
 #[derive(Args)]
@@ -33,12 +33,17 @@ pub(crate) async fn run(file: Option<&Path>, arguments: Arguments) -> Result<()>
         postgres: unset.database,
         redis: unset.redis,
     };
-    let mut services = OwnServices::start(&arguments.home, wanted).await?;
+    let mut signals = Signals::listen()?;
+    let mut services = tokio::select! {
+        started = OwnServices::start(&arguments.home, wanted) => started?,
+        // The kernel stops what was started so far when we are gone.
+        () = signals.next() => return Ok(()),
+    };
     let addresses = services.addresses()?;
     let logs = addresses.folder.clone();
     // Boxed: it is everything, too large for the main thread's stack.
     let ended = tokio::select! {
-        ended = Box::pin(run_roles(file, unset, addresses)) => ended,
+        ended = Box::pin(run_roles(file, unset, addresses, &mut signals)) => ended,
         name = services.failed() => Err(anyhow::anyhow!("{name} ended by itself; its log is in {}", logs.display())),
     };
     services.stop().await;
@@ -72,7 +77,12 @@ fn flags(unset: Unset, addresses: Addresses) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-async fn run_roles(file: Option<&Path>, unset: Unset, addresses: Addresses) -> Result<()> {
+async fn run_roles(
+    file: Option<&Path>,
+    unset: Unset,
+    addresses: Addresses,
+    signals: &mut Signals,
+) -> Result<()> {
     let mut config = process::settings("up", file, &flags(unset, addresses))?;
     let step = Step::begin();
     hub::db::migrate(&config.database).await?;
@@ -86,7 +96,7 @@ async fn run_roles(file: Option<&Path>, unset: Unset, addresses: Addresses) -> R
     let drain = Duration::from_secs(hub.config.shutdown.drain_s);
     progress::line(&format!("Switchboard is ready: {}", hub.config.public("/")));
     let router = api::router(hub.clone()).merge(hub::health::router(hub.clone()));
-    process::serve(&hub, drain, roles(hub.clone(), router, listener)).await
+    process::serve(&hub, signals, drain, roles(hub.clone(), router, listener)).await
 }
 
 async fn roles(hub: Hub, router: axum::Router, listener: tokio::net::TcpListener) -> Result<()> {

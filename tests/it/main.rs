@@ -7,4 +7,5 @@ mod api;
 )]
 mod fleet;
 mod tidy;
+mod up;
 mod world;
