@@ -1,0 +1,2 @@
+//! `loadtest`: emulators and load scenarios on the command line.
+fn main() {}
