@@ -26,12 +26,16 @@ pub fn ms(duration: Duration) -> u64 {
 
 /// The wall clock as RFC 3339, as in `Timestamp` of stream callbacks.
 pub fn rfc3339() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+    jiff::Timestamp::now()
+        .strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+        .to_string()
 }
 
 /// The wall clock as RFC 2822, as in Twilio's REST answers and call callbacks.
 pub fn rfc2822() -> String {
-    jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+    jiff::Timestamp::now()
+        .strftime("%a, %d %b %Y %H:%M:%S +0000")
+        .to_string()
 }
 
 /// Seconds since 1970, as in OpenAI's `expires_at` and `created`.

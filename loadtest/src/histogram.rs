@@ -44,7 +44,10 @@ pub struct Figures {
 impl Shared {
     /// Writes one duration down.
     pub fn record(&self, us: u64) {
-        self.0.lock().expect("no holder of the lock panics").saturating_record(us.max(1));
+        self.0
+            .lock()
+            .expect("no holder of the lock panics")
+            .saturating_record(us.max(1));
     }
 
     /// How many were written.
@@ -71,7 +74,8 @@ impl Shared {
         }
         let at = |percentile: f64| ms(histogram.value_at_percentile(percentile));
         let points = [
-            0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.75, 99.9, 99.95, 99.99, 99.995, 99.999,
+            0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.75, 99.9, 99.95, 99.99, 99.995,
+            99.999,
         ];
         Some(Figures {
             count: histogram.len(),
@@ -100,7 +104,10 @@ mod tests {
         let shared = Shared::default();
         (1..=1000).for_each(|n| shared.record(n * 1000));
         let figures = shared.figures().unwrap();
-        assert!((figures.p50_ms - 500.0).abs() < 1.0 && (figures.p99_ms - 990.0).abs() < 2.0, "{figures:?}");
+        assert!(
+            (figures.p50_ms - 500.0).abs() < 1.0 && (figures.p99_ms - 990.0).abs() < 2.0,
+            "{figures:?}"
+        );
         shared.reset();
         assert_eq!(shared.figures(), None);
     }

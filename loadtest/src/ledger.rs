@@ -32,7 +32,10 @@ pub struct Ledger {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { effects: Mutex::default(), newest: watch::Sender::new(0) }
+        Self {
+            effects: Mutex::default(),
+            newest: watch::Sender::new(0),
+        }
     }
 }
 
@@ -47,7 +50,12 @@ impl Ledger {
         if effects.len() == Self::MAX {
             effects.pop_front();
         }
-        effects.push_back(Effect { at_us: clock::now_us(), number, kind, data });
+        effects.push_back(Effect {
+            at_us: clock::now_us(),
+            number,
+            kind,
+            data,
+        });
         self.newest.send_replace(number);
     }
 
@@ -59,12 +67,19 @@ impl Ledger {
     /// Everything after the effect with this number.
     pub fn after(&self, number: u64) -> Vec<Effect> {
         let effects = self.effects.lock().expect("no holder of the lock panics");
-        effects.iter().filter(|effect| effect.number > number).cloned().collect()
+        effects
+            .iter()
+            .filter(|effect| effect.number > number)
+            .cloned()
+            .collect()
     }
 
     /// All effects of one kind.
     pub fn of(&self, kind: &str) -> Vec<Effect> {
-        self.all().into_iter().filter(|effect| effect.kind == kind).collect()
+        self.all()
+            .into_iter()
+            .filter(|effect| effect.kind == kind)
+            .collect()
     }
 
     /// Waits for the first effect of `kind` that `fits`, past ones included.

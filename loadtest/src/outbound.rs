@@ -24,11 +24,19 @@ pub fn clients(trust: Option<&Path>) -> Result<(reqwest::Client, Option<Arc<rust
     };
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file).context("read the certificate authorities")? {
-        roots.add(certificate.context("read a certificate")?).context("trust a certificate")?;
+        roots
+            .add(certificate.context("read a certificate")?)
+            .context("trust a certificate")?;
     }
-    let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let tls = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
     let pem = std::fs::read(file).context("read the certificate authorities")?;
-    let authorities = reqwest::Certificate::from_pem_bundle(&pem).context("read the certificate authorities")?;
+    let authorities =
+        reqwest::Certificate::from_pem_bundle(&pem).context("read the certificate authorities")?;
     builder = builder.tls_certs_only(authorities);
-    Ok((builder.build().context("build the HTTP client")?, Some(Arc::new(tls))))
+    Ok((
+        builder.build().context("build the HTTP client")?,
+        Some(Arc::new(tls)),
+    ))
 }

@@ -24,7 +24,9 @@ impl Tag {
         // The filling is a loud pattern, so that level meters and silence policies see a caller who speaks.
         let mut frame = [0x12; FRAME];
         let words = [self.call, self.sequence, self.sent_us, self.returned_us];
-        let bytes = MAGIC.into_iter().chain(words.into_iter().flat_map(u64::to_be_bytes));
+        let bytes = MAGIC
+            .into_iter()
+            .chain(words.into_iter().flat_map(u64::to_be_bytes));
         for (slot, byte) in frame.iter_mut().zip(bytes) {
             *slot = byte;
         }
@@ -37,7 +39,12 @@ impl Tag {
             return None;
         }
         let word = |from: usize| Some(u64::from_be_bytes(frame.get(from..from + 8)?.try_into().ok()?));
-        Some(Self { call: word(8)?, sequence: word(16)?, sent_us: word(24)?, returned_us: word(32)? })
+        Some(Self {
+            call: word(8)?,
+            sequence: word(16)?,
+            sent_us: word(24)?,
+            returned_us: word(32)?,
+        })
     }
 
     /// All tags in a piece of audio, however the frames were joined or cut.
@@ -62,7 +69,12 @@ mod tests {
 
     #[test]
     fn tags_survive_being_joined_at_odd_places() {
-        let tags = [1, 2].map(|n| Tag { call: n, sequence: n * 7, sent_us: n * 1_000_000, returned_us: 0 });
+        let tags = [1, 2].map(|n| Tag {
+            call: n,
+            sequence: n * 7,
+            sent_us: n * 1_000_000,
+            returned_us: 0,
+        });
         let mut audio = vec![0xFF; 13];
         audio.extend(tags[0].frame());
         audio.extend([0xFF; 5]);

@@ -50,12 +50,18 @@ pub async fn render(voice: Voice, text: &str) -> Bytes {
 async fn engine(voice: Voice, text: &str) -> Result<Vec<u8>> {
     let stem = std::env::temp_dir().join(format!("loadtest-speech-{:032x}", rand::random::<u128>()));
     let (words, sound) = (stem.with_extension("txt"), stem.with_extension("wav"));
-    tokio::fs::write(&words, text).await.context("write the text to speak")?;
+    tokio::fs::write(&words, text)
+        .await
+        .context("write the text to speak")?;
     let mut flite = Command::new("flite");
-    flite.arg("-voice").arg(if voice == Voice::Agent { "slt" } else { "rms" });
+    flite
+        .arg("-voice")
+        .arg(if voice == Voice::Agent { "slt" } else { "rms" });
     flite.arg("-f").arg(&words).arg("-o").arg(&sound);
     let mut espeak = Command::new("espeak-ng");
-    espeak.arg("-v").arg(if voice == Voice::Agent { "en+f3" } else { "en" });
+    espeak
+        .arg("-v")
+        .arg(if voice == Voice::Agent { "en+f3" } else { "en" });
     espeak.arg("-f").arg(&words).arg("-w").arg(&sound);
     let mut outcome = run(flite).await;
     if outcome.is_err() {
@@ -74,7 +80,11 @@ async fn engine(voice: Voice, text: &str) -> Result<Vec<u8>> {
 }
 
 async fn run(mut command: Command) -> Result<()> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let status = tokio::time::timeout(ENGINE_TIMEOUT, command.status())
         .await
         .context("wait for the speech engine")?
@@ -107,8 +117,10 @@ mod tests {
 
     #[tokio::test]
     async fn speech_is_loud_and_lasts_as_long_as_words_do() {
-        for audio in [render(Voice::Agent, "Hello, how can I help you?").await.to_vec(), tones(Voice::Agent, "Hello there")]
-        {
+        for audio in [
+            render(Voice::Agent, "Hello, how can I help you?").await.to_vec(),
+            tones(Voice::Agent, "Hello there"),
+        ] {
             let ms = ulaw::duration_ms(audio.len());
             assert!((300..6000).contains(&ms), "{ms} ms");
             assert!(ulaw::loudness(&audio) > 800.0);

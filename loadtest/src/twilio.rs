@@ -107,7 +107,9 @@ pub struct Emulator {
 impl Emulator {
     /// Starts on the configured address.
     pub async fn start(config: Config) -> Result<Self> {
-        let listener = TcpListener::bind(config.listen).await.context("listen for Twilio's REST API")?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .context("listen for Twilio's REST API")?;
         Self::start_on(listener, config)
     }
 
@@ -117,8 +119,17 @@ impl Emulator {
         let (http, tls) = crate::outbound::clients(config.trust.as_deref())?;
         let world = Arc::new(World {
             accounts: config.accounts,
-            where_to: WhereTo { public_url: config.public_url, target: config.target }.into(),
-            numbers: config.numbers.into_iter().map(|n| (n.number.clone(), n)).collect::<std::collections::HashMap<_, _>>().into(),
+            where_to: WhereTo {
+                public_url: config.public_url,
+                target: config.target,
+            }
+            .into(),
+            numbers: config
+                .numbers
+                .into_iter()
+                .map(|n| (n.number.clone(), n))
+                .collect::<std::collections::HashMap<_, _>>()
+                .into(),
             people: Default::default(),
             calls: Default::default(),
             messages: Default::default(),
@@ -155,7 +166,11 @@ impl Emulator {
 
     /// The first account.
     pub fn account(&self) -> Account {
-        self.world.accounts.first().cloned().expect("an emulator has an account")
+        self.world
+            .accounts
+            .first()
+            .cloned()
+            .expect("an emulator has an account")
     }
 
     /// Names Switchboard's public URL and the address that answers for it.
@@ -174,7 +189,11 @@ impl Emulator {
 
     /// Says how the person at `number` reacts to calls and texts.
     pub fn set_person(&self, number: &str, person: Person) {
-        self.world.people.lock().expect("no holder of the lock panics").insert(number.to_owned(), person);
+        self.world
+            .people
+            .lock()
+            .expect("no holder of the lock panics")
+            .insert(number.to_owned(), person);
     }
 
     /// Replaces all faults; `Faults::default()` switches them off.
@@ -203,9 +222,15 @@ impl Emulator {
         let effect = self
             .world
             .ledger
-            .wait("call.status", Caller::PATIENCE, |data| data.get("to").and_then(Value::as_str) == Some(number))
+            .wait("call.status", Caller::PATIENCE, |data| {
+                data.get("to").and_then(Value::as_str) == Some(number)
+            })
             .await?;
-        let sid = effect.data.get("call_sid").and_then(Value::as_str).context("the effect names no call")?;
+        let sid = effect
+            .data
+            .get("call_sid")
+            .and_then(Value::as_str)
+            .context("the effect names no call")?;
         self.caller(sid).context("the call is gone")
     }
 
@@ -216,9 +241,18 @@ impl Emulator {
 
     /// Posts any form to Switchboard as Twilio would, signed by the account; (status, body).
     pub async fn post(&self, account: &str, url: &str, params: &[(&str, &str)]) -> Result<(u16, String)> {
-        let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let params = params
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let (account, url, method) = (account.to_owned(), url.to_owned(), "POST".to_owned());
-        let webhook = webhook::Webhook { purpose: "test", account, url, method, params };
+        let webhook = webhook::Webhook {
+            purpose: "test",
+            account,
+            url,
+            method,
+            params,
+        };
         let answer = webhook::send(&self.world, &webhook).await?;
         Ok((answer.status, answer.body))
     }

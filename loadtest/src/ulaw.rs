@@ -36,7 +36,10 @@ pub fn loudness(audio: &[u8]) -> f64 {
     if audio.is_empty() {
         return 0.0;
     }
-    let sum: f64 = audio.iter().map(|byte| f64::from(decode_ulaw(*byte)).powi(2)).sum();
+    let sum: f64 = audio
+        .iter()
+        .map(|byte| f64::from(decode_ulaw(*byte)).powi(2))
+        .sum();
     (sum / f64::from(u32::try_from(audio.len()).unwrap_or(u32::MAX))).sqrt()
 }
 
@@ -58,7 +61,9 @@ pub fn wav(channels: &[Vec<i16>], sample_rate: u32) -> Result<Vec<u8>> {
     let length = channels.iter().map(Vec::len).max().unwrap_or(0);
     for at in 0..length {
         for channel in channels {
-            writer.write_sample(channel.get(at).copied().unwrap_or(0)).context("write a sample")?;
+            writer
+                .write_sample(channel.get(at).copied().unwrap_or(0))
+                .context("write a sample")?;
         }
     }
     writer.finalize().context("close the WAV file")?;
@@ -72,7 +77,10 @@ pub fn from_wav(bytes: &[u8]) -> Result<Vec<u8>> {
     }
     let mut reader = hound::WavReader::new(Cursor::new(bytes)).context("read the WAV header")?;
     let spec = reader.spec();
-    ensure!(spec.bits_per_sample == 16, "only 16-bit or μ-law WAV files are understood");
+    ensure!(
+        spec.bits_per_sample == 16,
+        "only 16-bit or μ-law WAV files are understood"
+    );
     let samples: Vec<i16> = reader
         .samples::<i16>()
         .step_by(usize::from(spec.channels.max(1)))
@@ -100,7 +108,11 @@ pub fn resample(samples: &[i16], from: u32, to: u32) -> Vec<i16> {
     let step = f64::from(from) / f64::from(to);
     let cutoff = (1.0 / step).min(1.0) * 0.95;
     let reach = 16.0 * step.max(1.0);
-    let signal = Signal { samples, cutoff, reach };
+    let signal = Signal {
+        samples,
+        cutoff,
+        reach,
+    };
     let mut out = Vec::new();
     let mut at = 0.0;
     let end = f64::from(u32::try_from(samples.len()).unwrap_or(u32::MAX));
@@ -118,13 +130,19 @@ struct Signal<'a> {
 }
 
 impl Signal<'_> {
-    #[expect(clippy::cast_possible_truncation, reason = "positions and samples are clamped to their ranges")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "positions and samples are clamped to their ranges"
+    )]
     fn at(&self, position: f64) -> i16 {
         let first = (position - self.reach).ceil() as i64;
         let last = (position + self.reach).floor() as i64;
         let mut sum = 0.0;
         for index in first..=last {
-            let Some(sample) = usize::try_from(index).ok().and_then(|index| self.samples.get(index)) else {
+            let Some(sample) = usize::try_from(index)
+                .ok()
+                .and_then(|index| self.samples.get(index))
+            else {
                 continue;
             };
             let distance = position - f64::from(i32::try_from(index).unwrap_or(i32::MAX));
@@ -154,9 +172,15 @@ mod tests {
 
     #[test]
     fn resampling_keeps_a_low_tone_and_its_loudness() {
-        let tone: Vec<i16> = (0..16_000).map(|n| ((f64::from(n) * 0.1).sin() * 8000.0) as i16).collect();
+        let tone: Vec<i16> = (0..16_000)
+            .map(|n| ((f64::from(n) * 0.1).sin() * 8000.0) as i16)
+            .collect();
         let slow = encode(&resample(&tone, 16_000, 8000));
         assert_eq!(slow.len(), 8000);
-        assert!((loudness(&slow) - 5657.0).abs() < 150.0, "loudness {}", loudness(&slow));
+        assert!(
+            (loudness(&slow) - 5657.0).abs() < 150.0,
+            "loudness {}",
+            loudness(&slow)
+        );
     }
 }

@@ -26,7 +26,11 @@ pub(crate) enum Interrupt {
 /// Where a call's next verbs come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Document {
-    Url { url: String, method: String, extra: Vec<(String, String)> },
+    Url {
+        url: String,
+        method: String,
+        extra: Vec<(String, String)>,
+    },
     Twiml(String),
 }
 
@@ -72,7 +76,11 @@ impl Call {
     /// Registers a new call with the world.
     pub(crate) fn open(world: &Arc<World>, new: NewCall) -> (Arc<Self>, mpsc::Receiver<Interrupt>) {
         let (interrupts, receiver) = mpsc::channel(INTERRUPTS_MAX);
-        let status = if new.direction == "inbound" { "ringing" } else { "queued" };
+        let status = if new.direction == "inbound" {
+            "ringing"
+        } else {
+            "queued"
+        };
         let call = Arc::new(Self {
             sid: sid("CA"),
             account: new.account,
@@ -94,7 +102,11 @@ impl Call {
                 sequence: 0,
             }),
         });
-        world.calls.lock().expect("no holder of the lock panics").push(Arc::clone(&call));
+        world
+            .calls
+            .lock()
+            .expect("no holder of the lock panics")
+            .push(Arc::clone(&call));
         (call, receiver)
     }
 
@@ -103,11 +115,17 @@ impl Call {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        matches!(self.status(), "completed" | "busy" | "no-answer" | "failed" | "canceled")
+        matches!(
+            self.status(),
+            "completed" | "busy" | "no-answer" | "failed" | "canceled"
+        )
     }
 
     pub(crate) fn duration_s(&self) -> u64 {
-        self.state.lock().expect("no holder of the lock panics").duration_s
+        self.state
+            .lock()
+            .expect("no holder of the lock panics")
+            .duration_s
     }
 
     /// Moves to another state and tells whoever asked for it.
@@ -122,7 +140,9 @@ impl Call {
             }
             if over {
                 state.ended = Some(clock::rfc2822());
-                state.duration_s = state.answered.map_or(0, |at| clock::ms(at.elapsed()).div_ceil(1000));
+                state.duration_s = state
+                    .answered
+                    .map_or(0, |at| clock::ms(at.elapsed()).div_ceil(1000));
             }
         }
         world.ledger.record(
@@ -141,10 +161,19 @@ impl Call {
 
     fn tell(&self, status: &'static str) {
         let Some(callback) = &self.callback else { return };
-        let event = if status == "in-progress" { "answered" } else { status };
-        let asked = callback.events.iter().any(|wanted| wanted == event || wanted == status);
+        let event = if status == "in-progress" {
+            "answered"
+        } else {
+            status
+        };
+        let asked = callback
+            .events
+            .iter()
+            .any(|wanted| wanted == event || wanted == status);
         let over = self.is_over();
-        if !asked && !(over && (callback.events.is_empty() || callback.events.iter().any(|e| e == "completed"))) {
+        if !asked
+            && !(over && (callback.events.is_empty() || callback.events.iter().any(|e| e == "completed")))
+        {
             return;
         }
         let mut params = self.params();
@@ -162,7 +191,16 @@ impl Call {
         }
         let (url, method) = (callback.url.clone(), callback.method.clone());
         let account = self.account.clone();
-        self.callbacks.send(status, Webhook { purpose: "call.status", account, url, method, params });
+        self.callbacks.send(
+            status,
+            Webhook {
+                purpose: "call.status",
+                account,
+                url,
+                method,
+                params,
+            },
+        );
     }
 
     /// Queues another callback in the call's order.

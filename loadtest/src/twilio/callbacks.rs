@@ -19,7 +19,9 @@ impl Callbacks {
     pub(crate) fn start(world: &Arc<World>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE_MAX);
         world.spawn(deliver(Arc::clone(world), receiver));
-        Self { queue: Mutex::new(Some(sender)) }
+        Self {
+            queue: Mutex::new(Some(sender)),
+        }
     }
 
     /// Queues a callback about `state`.
@@ -40,9 +42,17 @@ impl Callbacks {
 async fn deliver(world: Arc<World>, mut queue: mpsc::Receiver<(String, Webhook)>) {
     let mut held = None;
     while let Some((state, webhook)) = queue.recv().await {
-        let faults = world.faults.lock().expect("no holder of the lock panics").callbacks.clone();
+        let faults = world
+            .faults
+            .lock()
+            .expect("no holder of the lock panics")
+            .callbacks
+            .clone();
         if faults.dropped.contains(&state) {
-            world.ledger.record("callback.dropped", serde_json::json!({"state": state, "url": webhook.url}));
+            world.ledger.record(
+                "callback.dropped",
+                serde_json::json!({"state": state, "url": webhook.url}),
+            );
             continue;
         }
         if faults.reordered && held.is_none() {

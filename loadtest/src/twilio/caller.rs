@@ -86,17 +86,20 @@ impl Caller {
 
     /// Waits until the call was answered.
     pub async fn answered(&self) -> Result<Moments> {
-        self.until("answered", |moments| moments.answered_us.is_some()).await
+        self.until("answered", |moments| moments.answered_us.is_some())
+            .await
     }
 
     /// Waits until the media stream was accepted.
     pub async fn stream_open(&self) -> Result<Moments> {
-        self.until("stream open", |moments| moments.stream_open_us.is_some()).await
+        self.until("stream open", |moments| moments.stream_open_us.is_some())
+            .await
     }
 
     /// Waits until the first audio plays.
     pub async fn first_audio(&self) -> Result<Moments> {
-        self.until("first audio", |moments| moments.first_audio_us.is_some()).await
+        self.until("first audio", |moments| moments.first_audio_us.is_some())
+            .await
     }
 
     /// Waits until everything said has left the microphone.
@@ -111,7 +114,8 @@ impl Caller {
 
     /// Waits for the end of the call.
     pub async fn ended(&self) -> Result<Moments> {
-        self.wait("ended", Self::PATIENCE * 4, |moments| moments.ended_us.is_some()).await
+        self.wait("ended", Self::PATIENCE * 4, |moments| moments.ended_us.is_some())
+            .await
     }
 
     /// Waits until at least this many milliseconds of audio were heard.

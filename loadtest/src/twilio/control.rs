@@ -74,8 +74,18 @@ pub(crate) fn place(world: &Arc<World>, from: &str, to: &str) -> Result<Caller> 
     };
     let (call, interrupts) = Call::open(world, new);
     call.become_status(world, "ringing");
-    let first = Document::Url { url: number.voice_url, method: "POST".to_owned(), extra: Vec::new() };
-    let leg = leg::run(Arc::clone(world), Arc::clone(&call), interrupts, first, number.voice_fallback_url);
+    let first = Document::Url {
+        url: number.voice_url,
+        method: "POST".to_owned(),
+        extra: Vec::new(),
+    };
+    let leg = leg::run(
+        Arc::clone(world),
+        Arc::clone(&call),
+        interrupts,
+        first,
+        number.voice_fallback_url,
+    );
     world.spawn(leg);
     Ok(Caller::new(call))
 }
@@ -104,7 +114,10 @@ struct Aim {
 }
 
 async fn aim(State(world): Shared, Json(aim): Json<Aim>) -> StatusCode {
-    let place = WhereTo { public_url: aim.public_url, target: aim.target };
+    let place = WhereTo {
+        public_url: aim.public_url,
+        target: aim.target,
+    };
     *world.where_to.lock().expect("no holder of the lock panics") = place;
     StatusCode::NO_CONTENT
 }
@@ -126,7 +139,9 @@ struct Words {
 
 async fn speak(caller: &Caller, words: Words) -> Result<(), Wrong> {
     if let Some(path) = words.wav {
-        let bytes = tokio::fs::read(&path).await.map_err(|error| anyhow::anyhow!("read {}: {error}", path.display()))?;
+        let bytes = tokio::fs::read(&path)
+            .await
+            .map_err(|error| anyhow::anyhow!("read {}: {error}", path.display()))?;
         caller.say(ulaw::from_wav(&bytes)?);
     }
     if let Some(text) = words.text {
@@ -142,7 +157,10 @@ async fn call(State(world): Shared, Json(form): Json<NewCallForm>) -> Result<Jso
 }
 
 fn find(world: &World, sid: &str) -> Result<Caller, Wrong> {
-    world.call(sid).map(Caller::new).ok_or_else(|| Wrong(StatusCode::NOT_FOUND, format!("no call {sid}")))
+    world
+        .call(sid)
+        .map(Caller::new)
+        .ok_or_else(|| Wrong(StatusCode::NOT_FOUND, format!("no call {sid}")))
 }
 
 fn shown(caller: &Caller) -> Value {
@@ -151,14 +169,23 @@ fn shown(caller: &Caller) -> Value {
 
 async fn calls(State(world): Shared) -> Json<Value> {
     let calls = world.calls.lock().expect("no holder of the lock panics");
-    Json(calls.iter().map(|call| shown(&Caller::new(Arc::clone(call)))).collect())
+    Json(
+        calls
+            .iter()
+            .map(|call| shown(&Caller::new(Arc::clone(call))))
+            .collect(),
+    )
 }
 
 async fn read(State(world): Shared, Path(sid): Path<String>) -> Result<Json<Value>, Wrong> {
     Ok(Json(shown(&find(&world, &sid)?)))
 }
 
-async fn say(State(world): Shared, Path(sid): Path<String>, Json(words): Json<Words>) -> Result<StatusCode, Wrong> {
+async fn say(
+    State(world): Shared,
+    Path(sid): Path<String>,
+    Json(words): Json<Words>,
+) -> Result<StatusCode, Wrong> {
     speak(&find(&world, &sid)?, words).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -173,7 +200,11 @@ struct Keys {
     keys: String,
 }
 
-async fn dtmf(State(world): Shared, Path(sid): Path<String>, Json(keys): Json<Keys>) -> Result<StatusCode, Wrong> {
+async fn dtmf(
+    State(world): Shared,
+    Path(sid): Path<String>,
+    Json(keys): Json<Keys>,
+) -> Result<StatusCode, Wrong> {
     find(&world, &sid)?.dtmf(&keys.keys);
     Ok(StatusCode::NO_CONTENT)
 }
@@ -190,7 +221,9 @@ async fn heard(State(world): Shared, Path(sid): Path<String>) -> Result<Json<Val
         .iter()
         .map(|piece| json!({"at_us": piece.at_us, "duration_ms": ulaw::duration_ms(piece.audio.len())}))
         .collect();
-    Ok(Json(json!({"pieces": pieces, "marks": heard.marks, "clears": heard.clears})))
+    Ok(Json(
+        json!({"pieces": pieces, "marks": heard.marks, "clears": heard.clears}),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -205,7 +238,11 @@ async fn heard_wav(
     Query(since): Query<Since>,
 ) -> Result<Response, Wrong> {
     let audio = find(&world, &sid)?.heard().audio_since(since.since_us);
-    Ok(([(header::CONTENT_TYPE, "audio/wav")], Bytes::from(ulaw::to_wav(&audio)?)).into_response())
+    Ok((
+        [(header::CONTENT_TYPE, "audio/wav")],
+        Bytes::from(ulaw::to_wav(&audio)?),
+    )
+        .into_response())
 }
 
 #[derive(Deserialize)]
@@ -230,12 +267,20 @@ async fn set_faults(State(world): Shared, Json(faults): Json<Faults>) -> StatusC
 }
 
 async fn person(State(world): Shared, Path(number): Path<String>, Json(person): Json<Person>) -> StatusCode {
-    world.people.lock().expect("no holder of the lock panics").insert(number, person);
+    world
+        .people
+        .lock()
+        .expect("no holder of the lock panics")
+        .insert(number, person);
     StatusCode::NO_CONTENT
 }
 
 async fn number(State(world): Shared, Json(number): Json<Number>) -> StatusCode {
-    world.numbers.lock().expect("no holder of the lock panics").insert(number.number.clone(), number);
+    world
+        .numbers
+        .lock()
+        .expect("no holder of the lock panics")
+        .insert(number.number.clone(), number);
     StatusCode::NO_CONTENT
 }
 
@@ -248,5 +293,10 @@ struct Which {
 
 async fn effects(State(world): Shared, Query(which): Query<Which>) -> Json<Value> {
     let effects = world.ledger.after(which.after);
-    Json(json!(effects.iter().filter(|effect| which.kind.as_ref().is_none_or(|k| effect.kind == k)).collect::<Vec<_>>()))
+    Json(json!(
+        effects
+            .iter()
+            .filter(|effect| which.kind.as_ref().is_none_or(|k| effect.kind == k))
+            .collect::<Vec<_>>()
+    ))
 }

@@ -38,7 +38,9 @@ pub(crate) async fn run(leg: &mut Leg, dial: Dial, cut: &CancellationToken) -> N
             break;
         }
     }
-    let Some(action) = &dial.action else { return Next::Verb };
+    let Some(action) = &dial.action else {
+        return Next::Verb;
+    };
     let (status, child, duration_s) = outcome;
     let extra = vec![
         ("DialCallStatus".to_owned(), status.to_owned()),
@@ -64,7 +66,9 @@ async fn bridge(
         Err(status) => return status,
     }
     let person = leg.world.person(&child.to);
-    let hang_up = person.hangs_up_after_ms.map(|after_ms| Instant::now() + Duration::from_millis(after_ms));
+    let hang_up = person
+        .hangs_up_after_ms
+        .map(|after_ms| Instant::now() + Duration::from_millis(after_ms));
     let mut pace = Pace::from_now();
     loop {
         let due = tokio::select! {
@@ -112,7 +116,8 @@ pub(crate) async fn ring(
             return Err("no-answer");
         }
     }
-    call.line.note(|moments| moments.answered_us = Some(clock::now_us()));
+    call.line
+        .note(|moments| moments.answered_us = Some(clock::now_us()));
     call.become_status(world, "in-progress");
     if let Some(text) = &person.says {
         let audio: Bytes = speech::render(Voice::Caller, text).await;

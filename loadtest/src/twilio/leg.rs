@@ -48,7 +48,13 @@ pub(crate) async fn run(
     fallback: Option<String>,
 ) {
     let base = world.base_url.clone();
-    let mut leg = Leg { world, call, base, recording: None, forks: Vec::new() };
+    let mut leg = Leg {
+        world,
+        call,
+        base,
+        recording: None,
+        forks: Vec::new(),
+    };
     let mut document = first;
     let mut fallback = fallback;
     let mut end = "completed";
@@ -68,7 +74,11 @@ pub(crate) async fn run(
             (Ok(verbs), _) => verbs,
             (Err(error), Some(url)) => {
                 leg.error(&error);
-                document = Document::Url { url, method: "POST".to_owned(), extra: Vec::new() };
+                document = Document::Url {
+                    url,
+                    method: "POST".to_owned(),
+                    extra: Vec::new(),
+                };
                 continue;
             }
             (Err(error), None) => {
@@ -111,7 +121,11 @@ impl Leg {
             Document::Url { url, method, extra } => {
                 let mut params = self.call.params();
                 params.extend(extra.iter().cloned());
-                let purpose = if self.base == self.world.base_url { "voice" } else { "action" };
+                let purpose = if self.base == self.world.base_url {
+                    "voice"
+                } else {
+                    "action"
+                };
                 let webhook = Webhook {
                     purpose,
                     account: self.call.account.clone(),
@@ -122,8 +136,9 @@ impl Leg {
                 self.call.line.note(|moments| {
                     moments.webhook_sent_us.get_or_insert(clock::now_us());
                 });
-                let answer =
-                    webhook::send(&self.world, &webhook).await.map_err(|error| format!("11205: {error:#}"))?;
+                let answer = webhook::send(&self.world, &webhook)
+                    .await
+                    .map_err(|error| format!("11205: {error:#}"))?;
                 if !(200..300).contains(&answer.status) {
                     return Err(format!("11200: the webhook answered {}", answer.status));
                 }
@@ -139,7 +154,10 @@ impl Leg {
 
     async fn follow(&mut self, verbs: Vec<Verb>, interrupts: &mut mpsc::Receiver<Interrupt>) -> Next {
         for verb in verbs {
-            if !matches!(verb, Verb::Reject { .. } | Verb::Pause { .. } | Verb::Redirect { .. }) {
+            if !matches!(
+                verb,
+                Verb::Reject { .. } | Verb::Pause { .. } | Verb::Redirect { .. }
+            ) {
                 self.answer();
             }
             let (interrupt, last) = match self.perform(verb, interrupts).await {
@@ -175,7 +193,9 @@ impl Leg {
 
     fn answer(&self) {
         if matches!(self.call.status(), "ringing" | "queued") {
-            self.call.line.note(|moments| moments.answered_us = Some(clock::now_us()));
+            self.call
+                .line
+                .note(|moments| moments.answered_us = Some(clock::now_us()));
             self.call.become_status(&self.world, "in-progress");
         }
     }
@@ -188,7 +208,11 @@ impl Leg {
             Verb::Gather(gather) => talk::gather(self, gather, cut).await,
             Verb::Record(wanted) => record::run(self, wanted, cut).await,
             Verb::Dial(dialled) => Box::pin(dial::run(self, dialled, cut)).await,
-            Verb::Redirect { url, method } => Next::Document(Document::Url { url, method, extra: Vec::new() }),
+            Verb::Redirect { url, method } => Next::Document(Document::Url {
+                url,
+                method,
+                extra: Vec::new(),
+            }),
             Verb::Hangup => Next::End("completed"),
             Verb::Reject { reason } => Next::End(if reason == "busy" { "busy" } else { "no-answer" }),
             Verb::Connect(wanted) => stream::connect(self, wanted, cut).await,
@@ -224,7 +248,11 @@ impl Leg {
 
     /// The document that an `action` leads to.
     pub(crate) fn action(&self, action: &Callback, extra: Vec<(String, String)>) -> Document {
-        Document::Url { url: self.absolute(&action.url), method: action.method.clone(), extra }
+        Document::Url {
+            url: self.absolute(&action.url),
+            method: action.method.clone(),
+            extra,
+        }
     }
 
     /// A callback about this call with further parameters.
@@ -237,13 +265,23 @@ impl Leg {
         let mut params = self.call.params();
         params.extend(extra);
         let (url, method) = (self.absolute(&callback.url), callback.method.clone());
-        Webhook { purpose, account: self.call.account.clone(), url, method, params }
+        Webhook {
+            purpose,
+            account: self.call.account.clone(),
+            url,
+            method,
+            params,
+        }
     }
 
     /// Writes one of Twilio's errors down.
     pub(crate) fn error(&self, error: &str) {
-        self.world.ledger.record("twilio.error", json!({"call_sid": self.call.sid, "error": error}));
-        self.call.line.note(|moments| moments.error = Some(error.to_owned()));
+        self.world
+            .ledger
+            .record("twilio.error", json!({"call_sid": self.call.sid, "error": error}));
+        self.call
+            .line
+            .note(|moments| moments.error = Some(error.to_owned()));
     }
 
     fn finish(&mut self, status: &'static str) {

@@ -97,7 +97,9 @@ impl Heard {
     /// The audio heard from `from_us` on as one recording, with silence where nothing was heard.
     pub fn audio_since(&self, from_us: u64) -> Vec<u8> {
         let mut out: Vec<u8> = Vec::new();
-        let Some(first) = self.pieces.iter().find(|piece| piece.at_us >= from_us) else { return out };
+        let Some(first) = self.pieces.iter().find(|piece| piece.at_us >= from_us) else {
+            return out;
+        };
         for piece in self.pieces.iter().filter(|piece| piece.at_us >= from_us) {
             let offset = usize::try_from((piece.at_us - first.at_us) / 125).unwrap_or(usize::MAX);
             // A jitter below one frame is no silence.
@@ -138,7 +140,10 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(keep_audio: bool) -> Self {
-        let moments = Moments { dialled_us: clock::now_us(), ..Moments::default() };
+        let moments = Moments {
+            dialled_us: clock::now_us(),
+            ..Moments::default()
+        };
         Self {
             microphone: Mutex::default(),
             ear: Mutex::default(),
@@ -155,7 +160,8 @@ impl Line {
         microphone.waiting.push_back(audio);
         microphone.spoke = true;
         drop(microphone);
-        self.moments.send_if_modified(|moments| moments.said_us.take().is_some());
+        self.moments
+            .send_if_modified(|moments| moments.said_us.take().is_some());
     }
 
     pub(crate) fn be_silent(&self) {
@@ -166,7 +172,10 @@ impl Line {
 
     /// From now on every frame is a [`Tag`] of this call's number.
     pub(crate) fn probe(&self, call: u64) {
-        self.microphone.lock().expect("no holder of the lock panics").probe = Some((call, 0));
+        self.microphone
+            .lock()
+            .expect("no holder of the lock panics")
+            .probe = Some((call, 0));
     }
 
     pub(crate) fn tap(&self, tap: Tap) {
@@ -174,16 +183,25 @@ impl Line {
     }
 
     pub(crate) fn press(&self, key: char) {
-        self.keys.lock().expect("no holder of the lock panics").push_back(key);
+        self.keys
+            .lock()
+            .expect("no holder of the lock panics")
+            .push_back(key);
     }
 
     pub(crate) fn next_key(&self) -> Option<char> {
-        self.keys.lock().expect("no holder of the lock panics").pop_front()
+        self.keys
+            .lock()
+            .expect("no holder of the lock panics")
+            .pop_front()
     }
 
     /// Copies both tracks to `fork` from now on.
     pub(crate) fn fork(&self, fork: Fork) {
-        self.forks.lock().expect("no holder of the lock panics").push(fork);
+        self.forks
+            .lock()
+            .expect("no holder of the lock panics")
+            .push(fork);
     }
 
     fn copy(&self, track: &'static str, audio: &[u8]) {
@@ -205,13 +223,20 @@ impl Line {
         let mut frame = [SILENCE; FRAME];
         let mut microphone = self.microphone.lock().expect("no holder of the lock panics");
         if let Some((call, sequence)) = &mut microphone.probe {
-            let tag = Tag { call: *call, sequence: *sequence, sent_us: due_us, returned_us: 0 };
+            let tag = Tag {
+                call: *call,
+                sequence: *sequence,
+                sent_us: due_us,
+                returned_us: 0,
+            };
             *sequence += 1;
             return tag.frame();
         }
         let mut filled = 0;
         while filled < FRAME {
-            let Some(audio) = microphone.waiting.front_mut() else { break };
+            let Some(audio) = microphone.waiting.front_mut() else {
+                break;
+            };
             let piece = audio.split_to(audio.len().min(FRAME - filled));
             let rest = audio.is_empty();
             if let Some(slot) = frame.get_mut(filled..filled + piece.len()) {
@@ -238,7 +263,8 @@ impl Line {
         if let Some(tap) = tap {
             tap(audio, now_us);
         }
-        self.moments.send_if_modified(|moments| moments.last_media_us.replace(now_us).is_none());
+        self.moments
+            .send_if_modified(|moments| moments.last_media_us.replace(now_us).is_none());
     }
 
     /// Audio reached the person's ear.
@@ -263,19 +289,34 @@ impl Line {
                 return;
             }
         }
-        ear.pieces.push(Piece { at_us, audio: audio.to_vec() });
+        ear.pieces.push(Piece {
+            at_us,
+            audio: audio.to_vec(),
+        });
     }
 
     pub(crate) fn echoed(&self, name: &str, played: bool) {
-        let echo = MarkEcho { name: name.to_owned(), at_us: clock::now_us(), played };
+        let echo = MarkEcho {
+            name: name.to_owned(),
+            at_us: clock::now_us(),
+            played,
+        };
         if self.keep_audio {
-            self.ear.lock().expect("no holder of the lock panics").marks.push(echo);
+            self.ear
+                .lock()
+                .expect("no holder of the lock panics")
+                .marks
+                .push(echo);
         }
     }
 
     pub(crate) fn cleared(&self, dropped_ms: u64) {
         let at_us = clock::now_us();
-        self.ear.lock().expect("no holder of the lock panics").clears.push(Clear { at_us, dropped_ms });
+        self.ear
+            .lock()
+            .expect("no holder of the lock panics")
+            .clears
+            .push(Clear { at_us, dropped_ms });
         self.note(|moments| {
             moments.clears += 1;
             moments.cleared_us = Some(at_us);

@@ -39,7 +39,11 @@ impl Outgoing {
             },
             account_sid: leg.call.account.clone(),
             call_sid: leg.call.sid.clone(),
-            parameters: wanted.parameters.iter().map(|(name, value)| (name.clone(), json!(value))).collect(),
+            parameters: wanted
+                .parameters
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect(),
             sequence: 0,
             chunk: 0,
             started: Instant::now(),
@@ -75,7 +79,8 @@ impl Outgoing {
     pub(crate) fn dtmf(&mut self, digit: char) -> String {
         let sequence = self.next().to_string();
         let dtmf = json!({"track": "inbound_track", "digit": digit.to_string()});
-        json!({"event": "dtmf", "streamSid": self.stream_sid, "sequenceNumber": sequence, "dtmf": dtmf}).to_string()
+        json!({"event": "dtmf", "streamSid": self.stream_sid, "sequenceNumber": sequence, "dtmf": dtmf})
+            .to_string()
     }
 
     pub(crate) fn mark(&mut self, name: &str) -> String {
@@ -87,7 +92,8 @@ impl Outgoing {
     pub(crate) fn stop(&mut self) -> String {
         let sequence = self.next().to_string();
         let stop = json!({"accountSid": self.account_sid, "callSid": self.call_sid});
-        json!({"event": "stop", "sequenceNumber": sequence, "streamSid": self.stream_sid, "stop": stop}).to_string()
+        json!({"event": "stop", "sequenceNumber": sequence, "streamSid": self.stream_sid, "stop": stop})
+            .to_string()
     }
 
     fn next(&mut self) -> u64 {
@@ -131,11 +137,17 @@ struct Mark {
 /// Reads a message; whatever Twilio would answer with 31924 is an error.
 pub(crate) fn read(text: &str, stream_sid: &str) -> Result<FromServer> {
     let message: Message<'_> = serde_json::from_str(text).context("the message is not understood")?;
-    ensure!(message.stream_sid == stream_sid, "streamSid {} is not this stream's", message.stream_sid);
+    ensure!(
+        message.stream_sid == stream_sid,
+        "streamSid {} is not this stream's",
+        message.stream_sid
+    );
     Ok(match (message.event.as_ref(), message.media, message.mark) {
-        ("media", Some(media), _) => {
-            FromServer::Media(Bytes::from(STANDARD.decode(media.payload.as_bytes()).context("the payload is not base64")?))
-        }
+        ("media", Some(media), _) => FromServer::Media(Bytes::from(
+            STANDARD
+                .decode(media.payload.as_bytes())
+                .context("the payload is not base64")?,
+        )),
         ("mark", _, Some(mark)) => FromServer::Mark(mark.name),
         ("clear", _, _) => FromServer::Clear,
         (event, ..) => bail!("the event `{event}` is unknown or incomplete"),
@@ -149,10 +161,16 @@ mod tests {
     #[test]
     fn only_three_messages_exist() {
         let media = r#"{"event":"media","streamSid":"MZ1","media":{"payload":"//8="}}"#;
-        assert_eq!(read(media, "MZ1").unwrap(), FromServer::Media(Bytes::from_static(&[255, 255])));
+        assert_eq!(
+            read(media, "MZ1").unwrap(),
+            FromServer::Media(Bytes::from_static(&[255, 255]))
+        );
         let mark = r#"{"event":"mark","streamSid":"MZ1","mark":{"name":"a\"b"}}"#;
         assert_eq!(read(mark, "MZ1").unwrap(), FromServer::Mark("a\"b".into()));
-        assert_eq!(read(r#"{"event":"clear","streamSid":"MZ1"}"#, "MZ1").unwrap(), FromServer::Clear);
+        assert_eq!(
+            read(r#"{"event":"clear","streamSid":"MZ1"}"#, "MZ1").unwrap(),
+            FromServer::Clear
+        );
         for bad in [
             media.replace("MZ1", "MZ2").as_str(),
             r#"{"event":"stop","streamSid":"MZ1"}"#,

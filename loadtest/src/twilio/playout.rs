@@ -96,7 +96,13 @@ mod tests {
         playout.push(Bytes::from(vec![1; 250]));
         assert!(!playout.mark("a".into()));
         playout.push(Bytes::from(vec![2; 100]));
-        assert_eq!(playout.tick(), Played { audio: vec![1; 160], marks: vec![] });
+        assert_eq!(
+            playout.tick(),
+            Played {
+                audio: vec![1; 160],
+                marks: vec![]
+            }
+        );
         let second = playout.tick();
         assert_eq!((second.audio.len(), second.marks), (160, vec!["a".to_owned()]));
         assert_eq!(playout.tick().audio, vec![2; 30]);

@@ -32,9 +32,18 @@ pub(crate) async fn run(leg: &mut Leg, wanted: Record, cut: &CancellationToken) 
         let webhook = leg.webhook("recording", callback, recorded.params("completed"));
         leg.call.callback("completed", webhook);
     }
-    let Some(action) = &wanted.action else { return Next::Verb };
+    let Some(action) = &wanted.action else {
+        return Next::Verb;
+    };
     let mut extra = recorded.params("completed");
-    extra.push(("Digits".to_owned(), if hung_up { "hangup".to_owned() } else { key.map_or_else(String::new, String::from) }));
+    extra.push((
+        "Digits".to_owned(),
+        if hung_up {
+            "hangup".to_owned()
+        } else {
+            key.map_or_else(String::new, String::from)
+        },
+    ));
     if hung_up {
         return Next::EndAfter(leg.webhook("action", action, extra));
     }
@@ -57,7 +66,12 @@ async fn listen(leg: &Leg, wanted: &Record, cut: &CancellationToken) -> (Vec<u8>
             quiet_since = Instant::now();
         }
         audio.extend_from_slice(&frame);
-        if let Some(pressed) = leg.call.line.next_key().filter(|pressed| wanted.finish_on.contains(*pressed)) {
+        if let Some(pressed) = leg
+            .call
+            .line
+            .next_key()
+            .filter(|pressed| wanted.finish_on.contains(*pressed))
+        {
             key = Some(pressed);
             break;
         }
@@ -108,13 +122,24 @@ impl Stored {
 fn store(world: &World, account: &str, call: &str, audio: Vec<u8>) -> Stored {
     let sid = sid("RE");
     let duration_s = ulaw::duration_ms(audio.len()).div_ceil(1000);
-    let url = format!("{}/2010-04-01/Accounts/{account}/Recordings/{sid}", world.base_url);
+    let url = format!(
+        "{}/2010-04-01/Accounts/{account}/Recordings/{sid}",
+        world.base_url
+    );
     world.ledger.record(
         "recording",
         json!({"recording_sid": sid, "call_sid": call, "duration_ms": ulaw::duration_ms(audio.len()), "url": url}),
     );
-    let recording = Recording { account: account.to_owned(), call: call.to_owned(), audio: Bytes::from(audio) };
-    world.recordings.lock().expect("no holder of the lock panics").insert(sid.clone(), recording);
+    let recording = Recording {
+        account: account.to_owned(),
+        call: call.to_owned(),
+        audio: Bytes::from(audio),
+    };
+    world
+        .recordings
+        .lock()
+        .expect("no holder of the lock panics")
+        .insert(sid.clone(), recording);
     Stored { sid, url, duration_s }
 }
 

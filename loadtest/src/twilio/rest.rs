@@ -27,11 +27,18 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.form
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn all(&self, name: &str) -> Vec<String> {
-        self.form.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+        self.form
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 }
 
@@ -49,7 +56,11 @@ impl IntoResponse for Refusal {
 }
 
 pub(crate) fn unknown(path: &str) -> Refusal {
-    Refusal(StatusCode::NOT_FOUND, 20404, format!("The requested resource {path} was not found"))
+    Refusal(
+        StatusCode::NOT_FOUND,
+        20404,
+        format!("The requested resource {path} was not found"),
+    )
 }
 
 /// Everything below `/2010-04-01/`.
@@ -61,11 +72,19 @@ pub(crate) async fn serve(
     body: Bytes,
 ) -> Response {
     let path = uri.path().to_owned();
-    let fault = world.faults.lock().expect("no holder of the lock panics").take_rest(&path);
+    let fault = world
+        .faults
+        .lock()
+        .expect("no holder of the lock panics")
+        .take_rest(&path);
     match fault {
         None => answer(&world, &method, &uri, &headers, &body).await,
         Some(RestFaultKind::RateLimited) => {
-            let refusal = Refusal(StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests".to_owned());
+            let refusal = Refusal(
+                StatusCode::TOO_MANY_REQUESTS,
+                20429,
+                "Too Many Requests".to_owned(),
+            );
             spoilt(&world, &method, &path, refusal)
         }
         Some(RestFaultKind::Refused { status }) => spoilt(&world, &method, &path, failure(status)),
@@ -102,11 +121,24 @@ fn spoilt(world: &World, method: &Method, path: &str, refusal: Refusal) -> Respo
     refusal.into_response()
 }
 
-async fn answer(world: &Arc<World>, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
-    let form = if *method == Method::GET { uri.query().unwrap_or_default().as_bytes() } else { body };
+async fn answer(
+    world: &Arc<World>,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
+    let form = if *method == Method::GET {
+        uri.query().unwrap_or_default().as_bytes()
+    } else {
+        body
+    };
     let form: Vec<(String, String)> = url::form_urlencoded::parse(form).into_owned().collect();
-    let outcome = authenticate(world, uri.path(), headers)
-        .map(|account| Request { world: Arc::clone(world), account, form: form.clone() });
+    let outcome = authenticate(world, uri.path(), headers).map(|account| Request {
+        world: Arc::clone(world),
+        account,
+        form: form.clone(),
+    });
     let response = match outcome {
         Ok(request) => route(&request, method, uri.path()).await,
         Err(refusal) => refusal.into_response(),
@@ -125,15 +157,32 @@ async fn answer(world: &Arc<World>, method: &Method, uri: &Uri, headers: &Header
 /// The account of the path, when the password is its token or one of its API keys.
 fn authenticate(world: &World, path: &str, headers: &HeaderMap) -> Result<String, Refusal> {
     let refused = || Refusal(StatusCode::UNAUTHORIZED, 20003, "Authenticate".to_owned());
-    let wanted = path.split('/').nth(3).map(|sid| sid.trim_end_matches(".json")).ok_or_else(refused)?;
+    let wanted = path
+        .split('/')
+        .nth(3)
+        .map(|sid| sid.trim_end_matches(".json"))
+        .ok_or_else(refused)?;
     let account = world.account(wanted).ok_or_else(refused)?;
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).ok_or_else(refused)?;
-    let decoded = header.strip_prefix("Basic ").and_then(|text| STANDARD.decode(text).ok()).ok_or_else(refused)?;
+    let header = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(refused)?;
+    let decoded = header
+        .strip_prefix("Basic ")
+        .and_then(|text| STANDARD.decode(text).ok())
+        .ok_or_else(refused)?;
     let decoded = String::from_utf8(decoded).ok().ok_or_else(refused)?;
     let (user, password) = decoded.split_once(':').ok_or_else(refused)?;
     let by_token = user == account.sid && password == account.auth_token;
-    let by_key = account.api_keys.iter().any(|(key, secret)| user == key && password == secret);
-    if by_token || by_key { Ok(account.sid.clone()) } else { Err(refused()) }
+    let by_key = account
+        .api_keys
+        .iter()
+        .any(|(key, secret)| user == key && password == secret);
+    if by_token || by_key {
+        Ok(account.sid.clone())
+    } else {
+        Err(refused())
+    }
 }
 
 async fn route(request: &Request, method: &Method, path: &str) -> Response {
@@ -160,20 +209,36 @@ async fn route(request: &Request, method: &Method, path: &str) -> Response {
 
 fn recording(request: &Request, method: &Method, name: &str) -> Result<Response, Refusal> {
     let sid = name.trim_end_matches(".wav").trim_end_matches(".mp3");
-    let mut recordings = request.world.recordings.lock().expect("no holder of the lock panics");
-    let known = recordings.get(sid).filter(|recording| recording.account == request.account).cloned();
-    let Some(recording) = known else { return Err(unknown(name)) };
+    let mut recordings = request
+        .world
+        .recordings
+        .lock()
+        .expect("no holder of the lock panics");
+    let known = recordings
+        .get(sid)
+        .filter(|recording| recording.account == request.account)
+        .cloned();
+    let Some(recording) = known else {
+        return Err(unknown(name));
+    };
     if *method == Method::DELETE {
         recordings.remove(sid);
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let wav = ulaw::to_wav(&recording.audio).map_err(|_| failure(500))?;
-    request.world.ledger.record("recording.fetched", json!({"recording_sid": sid, "call_sid": recording.call}));
+    request.world.ledger.record(
+        "recording.fetched",
+        json!({"recording_sid": sid, "call_sid": recording.call}),
+    );
     Ok(([(header::CONTENT_TYPE, "audio/x-wav")], wav).into_response())
 }
 
 fn numbers(request: &Request) -> Response {
-    let numbers = request.world.numbers.lock().expect("no holder of the lock panics");
+    let numbers = request
+        .world
+        .numbers
+        .lock()
+        .expect("no holder of the lock panics");
     let wanted = request.get("PhoneNumber");
     let found: Vec<Value> = numbers
         .values()
@@ -186,5 +251,6 @@ fn numbers(request: &Request) -> Response {
             })
         })
         .collect();
-    Json(json!({"incoming_phone_numbers": found, "page": 0, "page_size": 50, "next_page_uri": null})).into_response()
+    Json(json!({"incoming_phone_numbers": found, "page": 0, "page_size": 50, "next_page_uri": null}))
+        .into_response()
 }

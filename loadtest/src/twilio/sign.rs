@@ -26,7 +26,9 @@ pub fn text(url: &str, params: &[(String, String)]) -> String {
     let mut pairs: Vec<&(String, String)> = params.iter().collect();
     pairs.sort();
     pairs.dedup();
-    pairs.into_iter().fold(url.to_owned(), |text, (name, value)| text + name + value)
+    pairs
+        .into_iter()
+        .fold(url.to_owned(), |text, (name, value)| text + name + value)
 }
 
 /// The headers that prove the request is Twilio's.
@@ -72,7 +74,12 @@ mod tests {
             ("From", "+14158675309"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let headers = headers("12345", None, "https://mycompany.com/myapp.php?foo=1&bar=2", &params);
+        let headers = headers(
+            "12345",
+            None,
+            "https://mycompany.com/myapp.php?foo=1&bar=2",
+            &params,
+        );
         assert_eq!(headers, [(SIGNATURE, "RSOYDt4T1cUTdK1PDd93/VVr8B8=".to_owned())]);
     }
 

@@ -25,8 +25,18 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    fn open(world: &World, account: &str, parties: (&str, &str), body: &str, direction: &'static str) -> Arc<Self> {
-        let status = if direction == "inbound" { "received" } else { "queued" };
+    fn open(
+        world: &World,
+        account: &str,
+        parties: (&str, &str),
+        body: &str,
+        direction: &'static str,
+    ) -> Arc<Self> {
+        let status = if direction == "inbound" {
+            "received"
+        } else {
+            "queued"
+        };
         let message = Arc::new(Self {
             sid: sid("SM"),
             account: account.to_owned(),
@@ -38,7 +48,11 @@ impl Message {
             created_at: jiff::Timestamp::now(),
             state: Mutex::new((status, None)),
         });
-        world.messages.lock().expect("no holder of the lock panics").push(Arc::clone(&message));
+        world
+            .messages
+            .lock()
+            .expect("no holder of the lock panics")
+            .push(Arc::clone(&message));
         world.ledger.record(
             "sms",
             json!({
@@ -82,7 +96,11 @@ impl Message {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
         if self.direction == "inbound" {
-            for (name, value) in [("SmsMessageSid", self.sid.as_str()), ("Body", &self.body), ("NumMedia", "0")] {
+            for (name, value) in [
+                ("SmsMessageSid", self.sid.as_str()),
+                ("Body", &self.body),
+                ("NumMedia", "0"),
+            ] {
                 params.push((name.to_owned(), value.to_owned()));
             }
             params.push(("NumSegments".to_owned(), segments(&self.body).to_string()));
@@ -96,14 +114,27 @@ impl Message {
 }
 
 /// A person sends an SMS to one of our numbers; the answer of the webhook, which may hold a `<Message>`.
-pub(crate) async fn receive(world: &Arc<World>, from: &str, to: &str, body: &str) -> anyhow::Result<(String, u16)> {
+pub(crate) async fn receive(
+    world: &Arc<World>,
+    from: &str,
+    to: &str,
+    body: &str,
+) -> anyhow::Result<(String, u16)> {
     let number = world.number(to)?;
     let word = body.trim().to_uppercase();
     let pair = (from.to_owned(), number.account_sid.clone());
     if ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"].contains(&word.as_str()) {
-        world.stopped.lock().expect("no holder of the lock panics").insert(pair);
+        world
+            .stopped
+            .lock()
+            .expect("no holder of the lock panics")
+            .insert(pair);
     } else if ["START", "YES", "UNSTOP"].contains(&word.as_str()) {
-        world.stopped.lock().expect("no holder of the lock panics").remove(&pair);
+        world
+            .stopped
+            .lock()
+            .expect("no holder of the lock panics")
+            .remove(&pair);
     }
     let message = Message::open(world, &number.account_sid, (from, to), body, "inbound");
     let webhook = Webhook {
@@ -149,7 +180,10 @@ pub(crate) fn send(
         return Err((21602, "Message body is required.".to_owned()));
     }
     if body.chars().count() > 1600 {
-        return Err((21617, "The concatenated message body exceeds the 1600 character limit.".to_owned()));
+        return Err((
+            21617,
+            "The concatenated message body exceeds the 1600 character limit.".to_owned(),
+        ));
     }
     if !to.starts_with('+') || to.len() < 8 {
         return Err((21211, format!("Invalid 'To' Phone Number: {to}")));
@@ -158,7 +192,12 @@ pub(crate) fn send(
         return Err((21212, format!("Invalid From Number: {from}")));
     }
     let pair = (to.to_owned(), account.to_owned());
-    if world.stopped.lock().expect("no holder of the lock panics").contains(&pair) {
+    if world
+        .stopped
+        .lock()
+        .expect("no holder of the lock panics")
+        .contains(&pair)
+    {
         return Err((21610, "Attempt to send to unsubscribed recipient".to_owned()));
     }
     let message = Message::open(world, account, (from, to), body, "outbound-api");
@@ -184,11 +223,23 @@ async fn live(world: Arc<World>, message: Arc<Message>, callback: Option<String>
             break;
         }
         *message.state.lock().expect("no holder of the lock panics") = (status, error);
-        world.ledger.record("sms.status", json!({"message_sid": message.sid, "status": status, "to": message.to}));
+        world.ledger.record(
+            "sms.status",
+            json!({"message_sid": message.sid, "status": status, "to": message.to}),
+        );
         if let Some(url) = &callback {
             let (url, method) = (url.clone(), "POST".to_owned());
             let (account, params) = (message.account.clone(), message.params());
-            callbacks.send(status, Webhook { purpose: "sms.status", account, url, method, params });
+            callbacks.send(
+                status,
+                Webhook {
+                    purpose: "sms.status",
+                    account,
+                    url,
+                    method,
+                    params,
+                },
+            );
         }
         // The carrier's answer takes a moment, as it does outside.
         tokio::time::sleep(std::time::Duration::from_millis(30)).await;
@@ -210,7 +261,13 @@ pub fn segments(body: &str) -> usize {
     const EXTENDED: &str = "^{}\\[~]|€";
     let units: Option<usize> = body
         .chars()
-        .map(|letter| if GSM.contains(letter) { Some(1) } else { EXTENDED.contains(letter).then_some(2) })
+        .map(|letter| {
+            if GSM.contains(letter) {
+                Some(1)
+            } else {
+                EXTENDED.contains(letter).then_some(2)
+            }
+        })
         .sum();
     match units {
         Some(units) if units <= 160 => 1,
@@ -228,7 +285,21 @@ mod tests {
 
     #[test]
     fn segments_are_counted_as_billed() {
-        assert_eq!([segments("hi"), segments(&"a".repeat(161)), segments(&"ü".repeat(160))], [1, 2, 1]);
-        assert_eq!([segments("שלום"), segments(&"ш".repeat(71)), segments(&"€".repeat(81))], [1, 2, 2]);
+        assert_eq!(
+            [
+                segments("hi"),
+                segments(&"a".repeat(161)),
+                segments(&"ü".repeat(160))
+            ],
+            [1, 2, 1]
+        );
+        assert_eq!(
+            [
+                segments("שלום"),
+                segments(&"ш".repeat(71)),
+                segments(&"€".repeat(81))
+            ],
+            [1, 2, 2]
+        );
     }
 }

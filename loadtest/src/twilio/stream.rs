@@ -54,20 +54,32 @@ pub(crate) async fn connect(leg: &mut Leg, wanted: twiml::Stream, cut: &Cancella
     let outcome = match outcome {
         Ok(socket) => {
             report(leg, &wanted, &stream_sid, "stream-started", None);
-            let faults = leg.world.faults.lock().expect("no holder of the lock panics").stream.clone();
+            let faults = leg
+                .world
+                .faults
+                .lock()
+                .expect("no holder of the lock panics")
+                .stream
+                .clone();
             let mut stream = Stream::new(leg, &wanted, socket, stream_sid.clone(), faults);
             stream.run(cut).await
         }
         Err(error) => Err(error),
     };
-    leg.call.line.note(|moments| moments.stream_closed_us = Some(clock::now_us()));
+    leg.call
+        .line
+        .note(|moments| moments.stream_closed_us = Some(clock::now_us()));
     match outcome {
         Ok(end) => {
             leg.world.ledger.record(
                 "stream.closed",
                 json!({"call_sid": leg.call.sid, "stream_sid": stream_sid, "by": format!("{end:?}").to_lowercase()}),
             );
-            let event = if matches!(end, End::Lost) { "stream-error" } else { "stream-stopped" };
+            let event = if matches!(end, End::Lost) {
+                "stream-error"
+            } else {
+                "stream-stopped"
+            };
             report(leg, &wanted, &stream_sid, event, None);
         }
         Err(error) => {
@@ -90,7 +102,13 @@ pub(crate) fn fork(leg: &mut Leg, wanted: twiml::Stream) -> Next {
     leg.call.line.fork(sender);
     let (world, call, base) = (Arc::clone(&leg.world), Arc::clone(&leg.call), leg.base.clone());
     leg.world.spawn(async move {
-        let leg = Leg { world, call, base, recording: None, forks: Vec::new() };
+        let leg = Leg {
+            world,
+            call,
+            base,
+            recording: None,
+            forks: Vec::new(),
+        };
         if let Err(error) = copy(&leg, &wanted, receiver, &end).await {
             leg.error(&format!("{error:#}"));
         }
@@ -132,7 +150,15 @@ fn report(leg: &Leg, wanted: &twiml::Stream, stream_sid: &str, event: &str, erro
         ("AccountSid".to_owned(), leg.call.account.clone()),
         ("CallSid".to_owned(), leg.call.sid.clone()),
         ("StreamSid".to_owned(), stream_sid.to_owned()),
-        ("StreamName".to_owned(), if wanted.name.is_empty() { stream_sid } else { &wanted.name }.to_owned()),
+        (
+            "StreamName".to_owned(),
+            if wanted.name.is_empty() {
+                stream_sid
+            } else {
+                &wanted.name
+            }
+            .to_owned(),
+        ),
         ("StreamEvent".to_owned(), event.to_owned()),
         ("Timestamp".to_owned(), clock::rfc3339()),
     ];
@@ -146,21 +172,55 @@ fn report(leg: &Leg, wanted: &twiml::Stream, stream_sid: &str, event: &str, erro
 async fn open(leg: &Leg, url: &str) -> Result<Socket> {
     let world = &leg.world;
     let parsed = url::Url::parse(url).with_context(|| format!("31920: {url} is no URL"))?;
-    let local = world.where_to.lock().expect("no holder of the lock panics").public_url.scheme() == "http";
-    ensure!(parsed.scheme() == "wss" || (local && parsed.scheme() == "ws"), "31922: {url} is not wss");
-    ensure!(parsed.query().is_none(), "31920: {url} has a query string, which <Stream> does not support");
-    let mut request = world.route(&parsed).as_str().into_client_request().context("31920: make the upgrade")?;
-    let unsigned = world.faults.lock().expect("no holder of the lock panics").stream.unsigned;
-    let signature = if unsigned { Vec::new() } else { world.signature(&leg.call.account, url, &[]) };
+    let local = world
+        .where_to
+        .lock()
+        .expect("no holder of the lock panics")
+        .public_url
+        .scheme()
+        == "http";
+    ensure!(
+        parsed.scheme() == "wss" || (local && parsed.scheme() == "ws"),
+        "31922: {url} is not wss"
+    );
+    ensure!(
+        parsed.query().is_none(),
+        "31920: {url} has a query string, which <Stream> does not support"
+    );
+    let mut request = world
+        .route(&parsed)
+        .as_str()
+        .into_client_request()
+        .context("31920: make the upgrade")?;
+    let unsigned = world
+        .faults
+        .lock()
+        .expect("no holder of the lock panics")
+        .stream
+        .unsigned;
+    let signature = if unsigned {
+        Vec::new()
+    } else {
+        world.signature(&leg.call.account, url, &[])
+    };
     for (name, value) in signature {
-        request.headers_mut().insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(&value)?);
+        request.headers_mut().insert(
+            HeaderName::from_bytes(name.as_bytes())?,
+            HeaderValue::from_str(&value)?,
+        );
     }
     if let Some(host) = parsed.host_str() {
-        let host = parsed.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
-        request.headers_mut().insert("host", HeaderValue::from_str(&host)?);
+        let host = parsed
+            .port()
+            .map_or(host.to_owned(), |port| format!("{host}:{port}"));
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::from_str(&host)?);
     }
     // Small buffers: a socket with the library's default of 128 KiB costs more in cache misses than the audio.
-    let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(4096);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(4096);
     let connected = connect_async_tls_with_config(request, Some(config), true, world.connector());
     match timeout(CONNECT_TIMEOUT, connected).await {
         Ok(Ok((socket, _))) => Ok(socket),
@@ -182,7 +242,15 @@ struct Stream<'a> {
 impl<'a> Stream<'a> {
     fn new(leg: &'a Leg, wanted: &twiml::Stream, socket: Socket, sid: String, faults: StreamFaults) -> Self {
         let out = media::Outgoing::new(leg, sid, wanted);
-        Self { leg, socket, out, playout: Playout::default(), faults, started: Instant::now(), beats: 0 }
+        Self {
+            leg,
+            socket,
+            out,
+            playout: Playout::default(),
+            faults,
+            started: Instant::now(),
+            beats: 0,
+        }
     }
 
     async fn run(&mut self, cut: &CancellationToken) -> Result<End> {
@@ -196,7 +264,10 @@ impl<'a> Stream<'a> {
             moments.streams += 1;
         });
         self.started = Instant::now();
-        let lost_at = self.faults.lost_after_ms.map(|after_ms| self.started + Duration::from_millis(after_ms));
+        let lost_at = self
+            .faults
+            .lost_after_ms
+            .map(|after_ms| self.started + Duration::from_millis(after_ms));
         let mut pace = Pace::from_now();
         loop {
             tokio::select! {
@@ -224,7 +295,10 @@ impl<'a> Stream<'a> {
     async fn beat(&mut self, due: Instant) -> Result<()> {
         let line = Arc::clone(&self.leg.call.line);
         let at_us = stamp_us(due);
-        self.leg.world.lateness.record(clock::now_us().saturating_sub(clock::at_us(due.into_std())));
+        self.leg
+            .world
+            .lateness
+            .record(clock::now_us().saturating_sub(clock::at_us(due.into_std())));
         self.beats += 1;
         let frame = line.speak(at_us);
         while let Some(key) = line.next_key() {
@@ -264,7 +338,10 @@ impl<'a> Stream<'a> {
         match parsed.unwrap_or(FromServer::Malformed) {
             FromServer::Media(audio) => {
                 line.arrived(&audio);
-                ensure!(self.playout.push(audio), "31924: more than ten minutes of audio wait");
+                ensure!(
+                    self.playout.push(audio),
+                    "31924: more than ten minutes of audio wait"
+                );
             }
             FromServer::Mark(name) => {
                 if self.playout.mark(name.clone()) {
@@ -298,18 +375,23 @@ impl<'a> Stream<'a> {
 
     async fn feed(&mut self, text: String) -> Result<()> {
         let fed = timeout(WRITE_TIMEOUT, self.socket.feed(Message::text(text))).await;
-        fed.context("31924: the server does not read")?.context("31924: the connection was lost")
+        fed.context("31924: the server does not read")?
+            .context("31924: the connection was lost")
     }
 
     async fn flush(&mut self) -> Result<()> {
         let flushed = timeout(WRITE_TIMEOUT, self.socket.flush()).await;
-        flushed.context("31924: the server does not read")?.context("31924: the connection was lost")
+        flushed
+            .context("31924: the server does not read")?
+            .context("31924: the connection was lost")
     }
 }
 
 impl World {
     /// The TLS settings for `wss` targets, where a certificate authority was named.
     fn connector(&self) -> Option<tokio_tungstenite::Connector> {
-        self.tls.as_ref().map(|tls| tokio_tungstenite::Connector::Rustls(Arc::clone(tls)))
+        self.tls
+            .as_ref()
+            .map(|tls| tokio_tungstenite::Connector::Rustls(Arc::clone(tls)))
     }
 }

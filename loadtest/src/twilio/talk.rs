@@ -14,7 +14,10 @@ use crate::ulaw;
 
 pub(crate) async fn say(leg: &Leg, text: &str, repeat: u32, cut: &CancellationToken) -> Next {
     let audio = speech::render(Voice::Agent, text).await;
-    leg.world.ledger.record("call.say", serde_json::json!({"call_sid": leg.call.sid, "text": text}));
+    leg.world.ledger.record(
+        "call.say",
+        serde_json::json!({"call_sid": leg.call.sid, "text": text}),
+    );
     for _ in 0..repeat {
         hear(leg, &audio, cut).await;
     }
@@ -37,7 +40,13 @@ pub(crate) async fn play(leg: &Leg, url: &str, repeat: u32, cut: &CancellationTo
 
 async fn fetch(leg: &Leg, url: &str) -> anyhow::Result<Bytes> {
     let url = url::Url::parse(&leg.absolute(url))?;
-    let response = leg.world.http.get(leg.world.route(&url)).send().await?.error_for_status()?;
+    let response = leg
+        .world
+        .http
+        .get(leg.world.route(&url))
+        .send()
+        .await?
+        .error_for_status()?;
     Ok(Bytes::from(ulaw::from_wav(&response.bytes().await?)?))
 }
 
@@ -95,10 +104,17 @@ pub(crate) async fn gather(leg: &Leg, gather: Gather, cut: &CancellationToken) -
     if digits.is_empty() && !gather.on_empty {
         return Next::Verb;
     }
-    let extra = vec![("Digits".to_owned(), digits), ("FinishedOnKey".to_owned(), String::new())];
+    let extra = vec![
+        ("Digits".to_owned(), digits),
+        ("FinishedOnKey".to_owned(), String::new()),
+    ];
     Next::Document(match &gather.action {
         Some(action) => leg.action(action, extra),
-        None => Document::Url { url: leg.base.clone(), method: "POST".to_owned(), extra },
+        None => Document::Url {
+            url: leg.base.clone(),
+            method: "POST".to_owned(),
+            extra,
+        },
     })
 }
 
@@ -112,7 +128,9 @@ async fn prompts(leg: &Leg, verbs: &[Verb]) -> Vec<u8> {
                 Err(error) => leg.error(&format!("11200: play {url}: {error:#}")),
             },
             Verb::Pause { seconds } => {
-                audio.extend(ulaw::silence(usize::try_from(*seconds).unwrap_or(60).min(60) * 1000));
+                audio.extend(ulaw::silence(
+                    usize::try_from(*seconds).unwrap_or(60).min(60) * 1000,
+                ));
             }
             _ => {}
         }

@@ -121,9 +121,15 @@ struct Element {
 
 /// The verbs of a document, in order.
 pub fn parse(document: &str) -> Result<Vec<Verb>> {
-    ensure!(document.len() <= 64 * 1024, "11750: the document is larger than 64 KiB");
+    ensure!(
+        document.len() <= 64 * 1024,
+        "11750: the document is larger than 64 KiB"
+    );
     let root = tree(document).context("12100: document parse failure")?;
-    ensure!(root.name == "Response", "12100: the root element is not <Response>");
+    ensure!(
+        root.name == "Response",
+        "12100: the root element is not <Response>"
+    );
     let mut verbs = Vec::new();
     for child in &root.children {
         verbs.extend(verb(child)?);
@@ -137,10 +143,17 @@ fn tree(document: &str) -> Result<Element> {
     loop {
         match reader.read_event()? {
             Event::Start(start) => open.push(element(&start)?),
-            Event::Empty(start) => open.last_mut().context("no parent")?.children.push(element(&start)?),
+            Event::Empty(start) => open
+                .last_mut()
+                .context("no parent")?
+                .children
+                .push(element(&start)?),
             Event::End(_) => {
                 let done = open.pop().context("an end without a start")?;
-                open.last_mut().context("an end without a start")?.children.push(done);
+                open.last_mut()
+                    .context("an end without a start")?
+                    .children
+                    .push(done);
             }
             Event::Text(text) => open.last_mut().context("no parent")?.text += &text.decode()?,
             Event::CData(text) => open.last_mut().context("no parent")?.text += &text.decode()?,
@@ -154,22 +167,29 @@ fn tree(document: &str) -> Result<Element> {
     }
     ensure!(open.len() == 1, "an element is not closed");
     let mut top = open.pop().context("no document")?;
-    ensure!(top.children.len() == 1 && top.text.trim().is_empty(), "not exactly one root element");
+    ensure!(
+        top.children.len() == 1 && top.text.trim().is_empty(),
+        "not exactly one root element"
+    );
     top.children.pop().context("no root element")
 }
 
 fn reference(name: &str) -> Result<char> {
-    let numbered = name.strip_prefix('#').and_then(|digits| match digits.strip_prefix('x') {
-        Some(hex) => u32::from_str_radix(hex, 16).ok(),
-        None => digits.parse().ok(),
-    });
+    let numbered = name
+        .strip_prefix('#')
+        .and_then(|digits| match digits.strip_prefix('x') {
+            Some(hex) => u32::from_str_radix(hex, 16).ok(),
+            None => digits.parse().ok(),
+        });
     Ok(match name {
         "amp" => '&',
         "lt" => '<',
         "gt" => '>',
         "quot" => '"',
         "apos" => '\'',
-        _ => numbered.and_then(char::from_u32).with_context(|| format!("unknown entity &{name};"))?,
+        _ => numbered
+            .and_then(char::from_u32)
+            .with_context(|| format!("unknown entity &{name};"))?,
     })
 }
 
@@ -181,41 +201,72 @@ fn element(start: &BytesStart<'_>) -> Result<Element> {
         attributes.push((name, attribute.unescape_value()?.into_owned()));
     }
     let name = String::from_utf8(start.name().as_ref().to_vec())?;
-    Ok(Element { name, attributes, ..Element::default() })
+    Ok(Element {
+        name,
+        attributes,
+        ..Element::default()
+    })
 }
 
 impl Element {
     fn get(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn number(&self, name: &str, default: u64) -> Result<u64> {
         self.get(name).map_or(Ok(default), |text| {
-            text.parse().with_context(|| format!("12200: {}.{name} is not a number", self.name))
+            text.parse()
+                .with_context(|| format!("12200: {}.{name} is not a number", self.name))
         })
     }
 
     fn callback(&self, name: &str) -> Option<Callback> {
-        let method = self.get(&format!("{name}Method")).or(if name == "action" { self.get("method") } else { None });
+        let method = self.get(&format!("{name}Method")).or(if name == "action" {
+            self.get("method")
+        } else {
+            None
+        });
         Some(Callback {
             url: self.get(name)?.to_owned(),
             method: method.unwrap_or("POST").to_uppercase(),
-            events: self.get(&format!("{name}Event")).unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            events: self
+                .get(&format!("{name}Event"))
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
         })
     }
 
     fn words(&self) -> String {
         let own = self.text.trim().to_owned();
-        self.children.iter().fold(own, |text, child| text + " " + &child.words()).trim().to_owned()
+        self.children
+            .iter()
+            .fold(own, |text, child| text + " " + &child.words())
+            .trim()
+            .to_owned()
     }
 }
 
 fn verb(element: &Element) -> Result<Vec<Verb>> {
-    let repeat = u32::try_from(element.number("loop", 1)?).unwrap_or(1).clamp(1, 10);
+    let repeat = u32::try_from(element.number("loop", 1)?)
+        .unwrap_or(1)
+        .clamp(1, 10);
     Ok(vec![match element.name.as_str() {
-        "Say" => Verb::Say { text: element.words(), repeat },
-        "Play" => Verb::Play { url: element.text.trim().to_owned(), repeat },
-        "Pause" => Verb::Pause { seconds: element.number("length", 1)? },
+        "Say" => Verb::Say {
+            text: element.words(),
+            repeat,
+        },
+        "Play" => Verb::Play {
+            url: element.text.trim().to_owned(),
+            repeat,
+        },
+        "Pause" => Verb::Pause {
+            seconds: element.number("length", 1)?,
+        },
         "Gather" => Verb::Gather(gather(element)?),
         "Record" => Verb::Record(record(element)?),
         "Dial" => Verb::Dial(dial(element)?),
@@ -224,31 +275,52 @@ fn verb(element: &Element) -> Result<Vec<Verb>> {
             method: element.get("method").unwrap_or("POST").to_uppercase(),
         },
         "Hangup" => Verb::Hangup,
-        "Reject" => Verb::Reject { reason: element.get("reason").unwrap_or("rejected").to_owned() },
+        "Reject" => Verb::Reject {
+            reason: element.get("reason").unwrap_or("rejected").to_owned(),
+        },
         "Message" | "Sms" => {
-            let body = element.children.iter().find(|child| child.name == "Body").unwrap_or(element);
-            Verb::Message { to: element.get("to").map(str::to_owned), body: body.text.trim().to_owned() }
+            let body = element
+                .children
+                .iter()
+                .find(|child| child.name == "Body")
+                .unwrap_or(element);
+            Verb::Message {
+                to: element.get("to").map(str::to_owned),
+                body: body.text.trim().to_owned(),
+            }
         }
         "Connect" => {
             let child = only_child(element)?;
-            ensure!(child.name == "Stream", "12200: <Connect><{}> is not emulated", child.name);
-            Verb::Connect(Stream { action: element.callback("action"), ..stream(child)? })
+            ensure!(
+                child.name == "Stream",
+                "12200: <Connect><{}> is not emulated",
+                child.name
+            );
+            Verb::Connect(Stream {
+                action: element.callback("action"),
+                ..stream(child)?
+            })
         }
         "Start" => match only_child(element)? {
             child if child.name == "Stream" => Verb::StartStream(stream(child)?),
-            child if child.name == "Recording" => {
-                Verb::StartRecording { callback: child.callback("recordingStatusCallback") }
-            }
+            child if child.name == "Recording" => Verb::StartRecording {
+                callback: child.callback("recordingStatusCallback"),
+            },
             child => bail!("12200: <Start><{}> is not emulated", child.name),
         },
-        "Stop" => Verb::StopStream { name: only_child(element)?.get("name").unwrap_or_default().to_owned() },
+        "Stop" => Verb::StopStream {
+            name: only_child(element)?.get("name").unwrap_or_default().to_owned(),
+        },
         unknown => bail!("12200: schema validation: <{unknown}> is not a TwiML verb"),
     }])
 }
 
 fn only_child(element: &Element) -> Result<&Element> {
     let [child] = element.children.as_slice() else {
-        bail!("12200: schema validation: <{}> needs exactly one noun", element.name)
+        bail!(
+            "12200: schema validation: <{}> needs exactly one noun",
+            element.name
+        )
     };
     Ok(child)
 }
@@ -256,7 +328,11 @@ fn only_child(element: &Element) -> Result<&Element> {
 fn gather(element: &Element) -> Result<Gather> {
     let mut prompts = Vec::new();
     for child in &element.children {
-        ensure!(["Say", "Play", "Pause"].contains(&child.name.as_str()), "12200: <{}> inside <Gather>", child.name);
+        ensure!(
+            ["Say", "Play", "Pause"].contains(&child.name.as_str()),
+            "12200: <{}> inside <Gather>",
+            child.name
+        );
         prompts.extend(verb(child)?);
     }
     Ok(Gather {
@@ -286,7 +362,11 @@ fn dial(element: &Element) -> Result<Dial> {
         numbers.push((element.text.trim().to_owned(), None));
     }
     for child in &element.children {
-        ensure!(child.name == "Number", "12200: <Dial><{}> is not emulated", child.name);
+        ensure!(
+            child.name == "Number",
+            "12200: <Dial><{}> is not emulated",
+            child.name
+        );
         numbers.push((child.text.trim().to_owned(), child.callback("statusCallback")));
     }
     ensure!(!numbers.is_empty(), "13214: <Dial> has nobody to call");
@@ -301,12 +381,21 @@ fn dial(element: &Element) -> Result<Dial> {
 fn stream(element: &Element) -> Result<Stream> {
     let mut parameters = Vec::new();
     for child in element.children.iter().filter(|child| child.name == "Parameter") {
-        let (name, value) = (child.get("name").unwrap_or_default(), child.get("value").unwrap_or_default());
-        ensure!(name.len() + value.len() <= 500, "12200: a <Parameter> is longer than 500 characters");
+        let (name, value) = (
+            child.get("name").unwrap_or_default(),
+            child.get("value").unwrap_or_default(),
+        );
+        ensure!(
+            name.len() + value.len() <= 500,
+            "12200: a <Parameter> is longer than 500 characters"
+        );
         parameters.push((name.to_owned(), value.to_owned()));
     }
     Ok(Stream {
-        url: element.get("url").context("12200: <Stream> has no url")?.to_owned(),
+        url: element
+            .get("url")
+            .context("12200: <Stream> has no url")?
+            .to_owned(),
         name: element.get("name").unwrap_or_default().to_owned(),
         track: element.get("track").unwrap_or("inbound_track").to_owned(),
         parameters,
@@ -331,16 +420,36 @@ mod tests {
             </Response>"#,
         )
         .unwrap();
-        assert_eq!(verbs[0], Verb::Say { text: "Ann & Ben's  shop".into(), repeat: 1 });
-        let Verb::Connect(stream) = &verbs[1] else { panic!("{verbs:?}") };
+        assert_eq!(
+            verbs[0],
+            Verb::Say {
+                text: "Ann & Ben's shop".into(),
+                repeat: 1
+            }
+        );
+        let Verb::Connect(stream) = &verbs[1] else {
+            panic!("{verbs:?}")
+        };
         assert_eq!(stream.parameters, [("a".to_owned(), "<b>".to_owned())]);
         assert_eq!(stream.callback.as_ref().unwrap().url, "/s");
-        assert_eq!(verbs[2], Verb::Redirect { url: "https://x.test/r?a=1&b=2".into(), method: "GET".into() });
+        assert_eq!(
+            verbs[2],
+            Verb::Redirect {
+                url: "https://x.test/r?a=1&b=2".into(),
+                method: "GET".into()
+            }
+        );
     }
 
     #[test]
     fn what_twilio_would_refuse_is_refused() {
-        for bad in ["<Response>", "<Foo/>", "<Response><Sing/></Response>", "hello", "<Response><Connect/></Response>"] {
+        for bad in [
+            "<Response>",
+            "<Foo/>",
+            "<Response><Sing/></Response>",
+            "hello",
+            "<Response><Connect/></Response>",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

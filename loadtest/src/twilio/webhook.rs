@@ -37,12 +37,20 @@ pub(crate) async fn send(world: &Arc<World>, webhook: &Webhook) -> Result<Answer
     let sent_us = clock::now_us();
     let outcome = match attempt(world, webhook).await {
         // Twilio tries once more when it could not even connect.
-        Err(error) if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect) => {
+        Err(error)
+            if error
+                .downcast_ref::<reqwest::Error>()
+                .is_some_and(reqwest::Error::is_connect) =>
+        {
             attempt(world, webhook).await
         }
         outcome => outcome,
     };
-    let params: serde_json::Map<_, _> = webhook.params.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    let params: serde_json::Map<_, _> = webhook
+        .params
+        .iter()
+        .map(|(k, v)| (k.clone(), json!(v)))
+        .collect();
     let (status, body) = match &outcome {
         Ok(answer) => (json!(answer.status), answer.body.chars().take(4000).collect()),
         Err(error) => (json!(null), format!("{error:#}")),
@@ -65,12 +73,22 @@ async fn attempt(world: &Arc<World>, webhook: &Webhook) -> Result<Answer> {
     }
     public.set_fragment(None);
     // The text as it was written counts, not as a parser would normalise it.
-    let signed_url = if get { public.to_string() } else { webhook.url.clone() };
+    let signed_url = if get {
+        public.to_string()
+    } else {
+        webhook.url.clone()
+    };
     let signed: &[(String, String)] = if get { &[] } else { &webhook.params };
     let target = world.route(&public);
-    let mut request = if get { world.http.get(target) } else { world.http.post(target).form(&webhook.params) };
+    let mut request = if get {
+        world.http.get(target)
+    } else {
+        world.http.post(target).form(&webhook.params)
+    };
     if let Some(host) = public.host_str() {
-        let host = public.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
+        let host = public
+            .port()
+            .map_or(host.to_owned(), |port| format!("{host}:{port}"));
         request = request.header(http::header::HOST, host);
     }
     for (name, value) in world.signature(&webhook.account, &signed_url, signed) {
@@ -83,7 +101,10 @@ async fn attempt(world: &Arc<World>, webhook: &Webhook) -> Result<Answer> {
         .send()
         .await?;
     let status = response.status().as_u16();
-    Ok(Answer { status, body: response.text().await? })
+    Ok(Answer {
+        status,
+        body: response.text().await?,
+    })
 }
 
 impl World {
@@ -94,9 +115,19 @@ impl World {
         url: &str,
         params: &[(String, String)],
     ) -> Vec<(&'static str, String)> {
-        let forged = self.faults.lock().expect("no holder of the lock panics").take_forgery();
-        let Some(account) = self.account(account) else { return Vec::new() };
-        let token = if forged { "not the auth token" } else { account.auth_token.as_str() };
+        let forged = self
+            .faults
+            .lock()
+            .expect("no holder of the lock panics")
+            .take_forgery();
+        let Some(account) = self.account(account) else {
+            return Vec::new();
+        };
+        let token = if forged {
+            "not the auth token"
+        } else {
+            account.auth_token.as_str()
+        };
         let shared = if forged { None } else { account.shared_key.as_ref() };
         sign::headers(token, shared, url, params)
     }

@@ -56,7 +56,12 @@ pub struct Number {
 impl Number {
     /// A number of `account_sid` whose webhooks are Switchboard's paths below `public_url`.
     pub fn of(number: &str, account_sid: &str, public_url: &Url) -> Self {
-        let at = |path: &str| format!("{}/webhooks/twilio/{path}", public_url.as_str().trim_end_matches('/'));
+        let at = |path: &str| {
+            format!(
+                "{}/webhooks/twilio/{path}",
+                public_url.as_str().trim_end_matches('/')
+            )
+        };
         Self {
             number: number.to_owned(),
             account_sid: account_sid.to_owned(),
@@ -88,7 +93,13 @@ pub struct Person {
 impl Default for Person {
     fn default() -> Self {
         let (reaction, sms) = ("answers".to_owned(), "delivered".to_owned());
-        Self { reaction, after_ms: 200, says: None, hangs_up_after_ms: None, sms }
+        Self {
+            reaction,
+            after_ms: 200,
+            says: None,
+            hangs_up_after_ms: None,
+            sms,
+        }
     }
 }
 
@@ -147,16 +158,31 @@ impl World {
 
     /// The number as configured, else one of the first account with Switchboard's own paths.
     pub(crate) fn number(&self, number: &str) -> Result<Number> {
-        if let Some(known) = self.numbers.lock().expect("no holder of the lock panics").get(number) {
+        if let Some(known) = self
+            .numbers
+            .lock()
+            .expect("no holder of the lock panics")
+            .get(number)
+        {
             return Ok(known.clone());
         }
         let account = self.accounts.first().context("the emulator has no account")?;
-        let public_url = self.where_to.lock().expect("no holder of the lock panics").public_url.clone();
+        let public_url = self
+            .where_to
+            .lock()
+            .expect("no holder of the lock panics")
+            .public_url
+            .clone();
         Ok(Number::of(number, &account.sid, &public_url))
     }
 
     pub(crate) fn person(&self, number: &str) -> Person {
-        self.people.lock().expect("no holder of the lock panics").get(number).cloned().unwrap_or_default()
+        self.people
+            .lock()
+            .expect("no holder of the lock panics")
+            .get(number)
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(crate) fn call(&self, sid: &str) -> Option<Arc<Call>> {
@@ -166,7 +192,11 @@ impl World {
 
     /// The address really called for a URL: the public origin is exchanged for the target's.
     pub(crate) fn route(&self, url: &Url) -> Url {
-        let place = self.where_to.lock().expect("no holder of the lock panics").clone();
+        let place = self
+            .where_to
+            .lock()
+            .expect("no holder of the lock panics")
+            .clone();
         let same = url.host_str() == place.public_url.host_str()
             && url.port_or_known_default() == place.public_url.port_or_known_default();
         if !same {

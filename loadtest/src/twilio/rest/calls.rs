@@ -22,7 +22,11 @@ fn bad(code: u32, message: &str) -> Refusal {
 fn document(request: &Request) -> Result<Option<Document>, Refusal> {
     if let Some(url) = request.get("Url") {
         let method = request.get("Method").unwrap_or("POST").to_uppercase();
-        return Ok(Some(Document::Url { url: url.to_owned(), method, extra: Vec::new() }));
+        return Ok(Some(Document::Url {
+            url: url.to_owned(),
+            method,
+            extra: Vec::new(),
+        }));
     }
     match request.get("Twiml") {
         Some(text) if text.chars().count() > 4000 => Err(bad(21227, "Twiml must not exceed 4000 characters")),
@@ -32,13 +36,23 @@ fn document(request: &Request) -> Result<Option<Document>, Refusal> {
 }
 
 pub(super) async fn create(request: &Request) -> Result<Response, Refusal> {
-    let to = request.get("To").ok_or_else(|| bad(21201, "No 'To' number is specified"))?;
-    let from = request.get("From").ok_or_else(|| bad(21213, "No 'From' number is specified"))?;
+    let to = request
+        .get("To")
+        .ok_or_else(|| bad(21201, "No 'To' number is specified"))?;
+    let from = request
+        .get("From")
+        .ok_or_else(|| bad(21213, "No 'From' number is specified"))?;
     let first = document(request)?.ok_or_else(|| bad(21205, "Url parameter is required."))?;
-    let timeout_s = request.get("Timeout").and_then(|text| text.parse().ok()).unwrap_or(60);
+    let timeout_s = request
+        .get("Timeout")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(60);
     let callback = request.get("StatusCallback").map(|url| Callback {
         url: url.to_owned(),
-        method: request.get("StatusCallbackMethod").unwrap_or("POST").to_uppercase(),
+        method: request
+            .get("StatusCallbackMethod")
+            .unwrap_or("POST")
+            .to_uppercase(),
         events: request.all("StatusCallbackEvent"),
     });
     let new = NewCall {
@@ -52,7 +66,13 @@ pub(super) async fn create(request: &Request) -> Result<Response, Refusal> {
     let (call, interrupts) = Call::open(&request.world, new);
     let answer = call.json();
     let world = Arc::clone(&request.world);
-    request.world.spawn(place(world, call, interrupts, first, Duration::from_secs(timeout_s)));
+    request.world.spawn(place(
+        world,
+        call,
+        interrupts,
+        first,
+        Duration::from_secs(timeout_s),
+    ));
     Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
@@ -89,14 +109,25 @@ pub(super) fn read(request: &Request, sid: &str) -> Result<Response, Refusal> {
 }
 
 fn find(request: &Request, sid: &str) -> Result<Arc<Call>, Refusal> {
-    let call = request.world.call(sid).filter(|call| call.account == request.account);
-    call.ok_or_else(|| unknown(&format!("/2010-04-01/Accounts/{}/Calls/{sid}.json", request.account)))
+    let call = request
+        .world
+        .call(sid)
+        .filter(|call| call.account == request.account);
+    call.ok_or_else(|| {
+        unknown(&format!(
+            "/2010-04-01/Accounts/{}/Calls/{sid}.json",
+            request.account
+        ))
+    })
 }
 
 pub(super) fn update(request: &Request, sid: &str) -> Result<Response, Refusal> {
     let call = find(request, sid)?;
     if call.is_over() && request.get("Status").is_some() {
-        return Err(unknown(&format!("/2010-04-01/Accounts/{}/Calls/{sid}.json", request.account)));
+        return Err(unknown(&format!(
+            "/2010-04-01/Accounts/{}/Calls/{sid}.json",
+            request.account
+        )));
     }
     if call.is_over() {
         return Err(bad(21220, "Call is not in-progress. Cannot redirect."));
@@ -117,7 +148,10 @@ pub(super) fn update(request: &Request, sid: &str) -> Result<Response, Refusal> 
 
 pub(super) fn list(request: &Request) -> Response {
     let fits = |name: &str, value: &str| request.get(name).is_none_or(|wanted| wanted == value);
-    let size = request.get("PageSize").and_then(|text| text.parse().ok()).unwrap_or(50);
+    let size = request
+        .get("PageSize")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(50);
     let calls: Vec<Value> = {
         let calls = request.world.calls.lock().expect("no holder of the lock panics");
         calls
@@ -126,7 +160,11 @@ pub(super) fn list(request: &Request) -> Response {
             .filter(|call| call.account == request.account)
             .filter(|call| fits("To", &call.to) && fits("From", &call.from))
             .filter(|call| fits("Status", call.status()))
-            .filter(|call| request.get("ParentCallSid").is_none_or(|sid| call.parent.as_deref() == Some(sid)))
+            .filter(|call| {
+                request
+                    .get("ParentCallSid")
+                    .is_none_or(|sid| call.parent.as_deref() == Some(sid))
+            })
             .take(size)
             .map(|call| call.json())
             .collect()

@@ -8,7 +8,10 @@ use super::{Refusal, Request, unknown};
 use crate::twilio::sms;
 
 pub(super) fn create(request: &Request) -> Result<Response, Refusal> {
-    let parties = (request.get("From").unwrap_or_default(), request.get("To").unwrap_or_default());
+    let parties = (
+        request.get("From").unwrap_or_default(),
+        request.get("To").unwrap_or_default(),
+    );
     let callback = request.get("StatusCallback").map(str::to_owned);
     let body = request.get("Body").unwrap_or_default();
     let message = sms::send(&request.world, &request.account, parties, body, callback)
@@ -17,17 +20,32 @@ pub(super) fn create(request: &Request) -> Result<Response, Refusal> {
 }
 
 pub(super) fn read(request: &Request, sid: &str) -> Result<Response, Refusal> {
-    let messages = request.world.messages.lock().expect("no holder of the lock panics");
-    let message = messages.iter().find(|message| message.sid == sid && message.account == request.account);
-    message.map(|message| Json(message.json()).into_response()).ok_or_else(|| unknown(sid))
+    let messages = request
+        .world
+        .messages
+        .lock()
+        .expect("no holder of the lock panics");
+    let message = messages
+        .iter()
+        .find(|message| message.sid == sid && message.account == request.account);
+    message
+        .map(|message| Json(message.json()).into_response())
+        .ok_or_else(|| unknown(sid))
 }
 
 pub(super) fn list(request: &Request) -> Response {
     let fits = |name: &str, value: &str| request.get(name).is_none_or(|wanted| wanted == value);
     let since = request.get("DateSent>").and_then(date);
-    let size = request.get("PageSize").and_then(|text| text.parse().ok()).unwrap_or(50);
+    let size = request
+        .get("PageSize")
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(50);
     let found: Vec<Value> = {
-        let messages = request.world.messages.lock().expect("no holder of the lock panics");
+        let messages = request
+            .world
+            .messages
+            .lock()
+            .expect("no holder of the lock panics");
         messages
             .iter()
             .rev()
@@ -43,5 +61,7 @@ pub(super) fn list(request: &Request) -> Response {
 
 /// A day or a moment, as Twilio takes either.
 fn date(text: &str) -> Option<jiff::Timestamp> {
-    text.parse().ok().or_else(|| format!("{text}T00:00:00Z").parse().ok())
+    text.parse()
+        .ok()
+        .or_else(|| format!("{text}T00:00:00Z").parse().ok())
 }
