@@ -15,6 +15,9 @@ CREATE TABLE submissions (
     CONSTRAINT submissions_inbox_fkey FOREIGN KEY (tenant_id, inbox_id) REFERENCES inboxes (tenant_id, id)
 );
 SELECT protect_table('submissions');
+-- Intake of all tenants is committed in shared batches (hub/src/submission/intake.rs), one statement each. The system
+-- role may add rows and learn which were new, no more; the foreign key holds each to its tenant's own inbox.
+SELECT open_to_system('submissions', 'INSERT, SELECT (tenant_id, id)');
 CREATE INDEX submissions_open_idx ON submissions (tenant_id, received_at) WHERE processed_at IS NULL;
 
 CREATE TABLE messages (
@@ -37,6 +40,10 @@ CREATE TABLE messages (
     -- A voicemail or call that this message stands for in the conversation.
     call_id uuid,
     segments integer,
+    -- How often staff had it sent, and since when the current attempt is with the provider: what an unknown outcome is
+    -- looked up by. A receipt names the attempt it is of.
+    attempt integer NOT NULL DEFAULT 1,
+    sending_at timestamptz,
     created_at timestamptz NOT NULL,
     sent_at timestamptz,
     CONSTRAINT messages_pkey PRIMARY KEY (tenant_id, id),

@@ -24,7 +24,8 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_pkey PRIMARY KEY (tenant_id, id)
 );
 SELECT protect_table('jobs');
-SELECT open_to_system('jobs', 'SELECT, UPDATE, DELETE');
+-- INSERT is for the jobs of batched intake, written in the statement that writes the submissions.
+SELECT open_to_system('jobs', 'SELECT, INSERT, UPDATE, DELETE');
 CREATE UNIQUE INDEX jobs_dedup_key ON jobs (tenant_id, kind, dedup_key)
     WHERE dedup_key IS NOT NULL AND state IN ('ready', 'running');
 CREATE INDEX jobs_sweep_idx ON jobs (run_at) WHERE state IN ('ready', 'running');

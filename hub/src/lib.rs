@@ -7,16 +7,22 @@ pub mod auth;
 pub mod call;
 pub mod clock;
 pub mod config;
+pub mod connection;
 pub mod cursor;
 pub mod db;
 pub mod error;
 pub mod feed;
+pub mod form;
 pub mod health;
 pub mod ids;
+pub mod inbox;
 pub mod inspection;
 pub mod job;
 pub mod keys;
 pub mod kv;
+pub mod message;
+pub mod opt_out;
+pub mod phone;
 pub mod principal;
 pub mod problem;
 pub mod relay;
@@ -63,6 +69,8 @@ pub struct Hub {
     pub sealer: Sealer,
     /// Keys and short caches of sign-in.
     pub auth: Auth,
+    /// Which inbox an address is, remembered for seconds.
+    pub inboxes: inbox::Directory,
     /// This process's name in leases and call records: unique for its lifetime.
     pub node: Arc<str>,
 }
@@ -86,6 +94,7 @@ impl Hub {
             tasks,
             auth: Auth::new(&sealer),
             sealer,
+            inboxes: inbox::Directory::default(),
             node,
         })
     }
