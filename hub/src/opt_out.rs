@@ -113,9 +113,12 @@ fn bare(body: &str) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Texts {
-    stop_reply: Option<String>,
-    start_reply: Option<String>,
-    help_reply: Option<String>,
+    #[serde(rename = "stop_reply")]
+    stop: Option<String>,
+    #[serde(rename = "start_reply")]
+    start: Option<String>,
+    #[serde(rename = "help_reply")]
+    help: Option<String>,
 }
 
 impl Texts {
@@ -123,10 +126,7 @@ impl Texts {
     pub fn read(settings: &serde_json::Value) -> Result<Self> {
         let texts: Self = serde_json::from_value(settings.clone())
             .map_err(|fault| Error::field("settings", fault.to_string()))?;
-        for text in [&texts.stop_reply, &texts.start_reply, &texts.help_reply]
-            .into_iter()
-            .flatten()
-        {
+        for text in [&texts.stop, &texts.start, &texts.help].into_iter().flatten() {
             if !(1..=320).contains(&text.chars().count()) {
                 return Err(Error::field(
                     "settings",
@@ -140,9 +140,9 @@ impl Texts {
     /// The answer to a keyword, in the name of a business.
     pub fn answer(&self, keyword: Keyword, business: &str) -> String {
         let own = match keyword {
-            Keyword::Stop => &self.stop_reply,
-            Keyword::Start => &self.start_reply,
-            Keyword::Help => &self.help_reply,
+            Keyword::Stop => &self.stop,
+            Keyword::Start => &self.start,
+            Keyword::Help => &self.help,
         };
         own.clone().unwrap_or_else(|| match keyword {
             Keyword::Stop => format!("{business}: You will get no more texts from us. Text START to get them again."),
