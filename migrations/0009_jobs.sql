@@ -12,6 +12,8 @@ CREATE TABLE jobs (
     run_at timestamptz NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
     attempts_max integer NOT NULL DEFAULT 12,
+    -- How often it took its worker down: panics, and leases that ran out.
+    crashes integer NOT NULL DEFAULT 0,
     -- While running: whose it is, and until when unless renewed.
     worker text,
     lease_until timestamptz,
@@ -29,6 +31,9 @@ SELECT open_to_system('jobs', 'SELECT, INSERT, UPDATE, DELETE');
 CREATE UNIQUE INDEX jobs_dedup_key ON jobs (tenant_id, kind, dedup_key)
     WHERE dedup_key IS NOT NULL AND state IN ('ready', 'running');
 CREATE INDEX jobs_sweep_idx ON jobs (run_at) WHERE state IN ('ready', 'running');
+-- By tenant, so that a poll can take a few of each and a flood of one hides nobody.
+CREATE INDEX jobs_ready_idx ON jobs (queue, tenant_id, priority, run_at) WHERE state = 'ready';
+CREATE INDEX jobs_finished_idx ON jobs (finished_at) WHERE state = 'done';
 CREATE INDEX jobs_dead_idx ON jobs (tenant_id, finished_at DESC) WHERE state = 'dead';
 
 -- Which periodic work ran for which instant: a second leader in the same slot finds the row. No tenant: platform's own.

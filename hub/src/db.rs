@@ -175,16 +175,22 @@ async fn tell(
     kv: &Kv,
     tenant: TenantId,
     events: &[feed::Published],
-    jobs: &[job::Written],
+    jobs: &[job::stream::Hint],
 ) -> anyhow::Result<()> {
-    for event in events {
-        kv.publish(&keys::live_channel(tenant), serde_json::to_vec(event)?.into())
-            .await?;
-    }
-    for job in jobs {
-        tracing::trace!(job.id = %job.id, queue = job.queue.as_str(), priority = job.priority, "Job handed out");
-    }
-    Ok(())
+    let channel = keys::live_channel(tenant);
+    let publish = async {
+        let bodies = events
+            .iter()
+            .map(serde_json::to_vec)
+            .collect::<Result<Vec<_>, _>>()?;
+        // Polled in order on one connection: they arrive in order, in one round trip.
+        let sent = bodies.into_iter().map(|body| kv.publish(&channel, body.into()));
+        futures_util::future::try_join_all(sent).await?;
+        anyhow::Ok(())
+    };
+    // Both go out together: a second round trip would be felt by whoever waits for the answer.
+    let (published, handed_out) = tokio::join!(publish, job::stream::hand_out(kv, jobs));
+    published.and(handed_out)
 }
 
 impl Deref for Tx {

@@ -1,7 +1,19 @@
-//! Jobs: a row in the transaction that wants the work; Redis only hands it out.
+//! Jobs: a row in the transaction that wants the work; Redis only hands it out. The row decides everything (who has the
+//! job, until when, how often it was tried), by the database's clock alone; what Redis carries is a hint that may be
+//! lost or doubled. A job's life: [`insert`] → [`stream`] → [`claim`] → the handler in `worker` → [`settle`].
 
+pub mod claim;
+pub mod dead;
+pub mod settle;
+pub mod stream;
+pub mod sweep;
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+
+pub use claim::{Claimed, claim};
+pub use settle::{Settled, Verdict, settle};
 
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -54,6 +66,21 @@ impl Queue {
     }
 }
 
+/// What a kind of job is told, and where it waits. Implemented beside the noun that wants the work; its handler is
+/// `worker/src/<job>.rs`.
+pub trait Work: Serialize + DeserializeOwned + Send + 'static {
+    /// `noun.deed`, stable: rows outlive releases.
+    const KIND: &'static str;
+    /// Its line.
+    const QUEUE: Queue;
+    /// 0 is first, 5 usual; below 5 overtakes the usual ones of its queue.
+    const PRIORITY: i16 = 5;
+    /// After so many failed attempts it is dead.
+    const ATTEMPTS_MAX: i32 = 12;
+    /// An attempt that takes longer has failed.
+    const LIMIT_S: u64 = 300;
+}
+
 /// Work to be done, before it is a row.
 #[derive(Debug)]
 pub struct NewJob {
@@ -69,10 +96,21 @@ pub struct NewJob {
     pub run_at: Option<Timestamp>,
     /// At most one unfinished job of this kind and key; a second is silently the first.
     pub dedup_key: Option<String>,
+    /// After so many failed attempts it is dead.
+    pub attempts_max: i32,
 }
 
 impl NewJob {
-    /// An urgent or usual job, at once.
+    /// The job that does `work`, at once.
+    pub fn of<W: Work>(work: &W) -> Result<Self> {
+        Ok(Self {
+            priority: W::PRIORITY,
+            attempts_max: W::ATTEMPTS_MAX,
+            ..Self::new(W::QUEUE, W::KIND, work)?
+        })
+    }
+
+    /// A usual job by its name, at once. Prefer [`Self::of`], which cannot mismatch kind and payload.
     pub fn new(queue: Queue, kind: &'static str, payload: &impl Serialize) -> Result<Self> {
         let payload = serde_json::to_value(payload).map_err(anyhow::Error::from)?;
         Ok(Self {
@@ -82,47 +120,62 @@ impl NewJob {
             priority: 5,
             run_at: None,
             dedup_key: None,
+            attempts_max: 12,
         })
+    }
+
+    /// The same, not before `at`.
+    #[must_use]
+    pub fn not_before(mut self, at: Timestamp) -> Self {
+        self.run_at = Some(at);
+        self
+    }
+
+    /// The same, unless an unfinished job of this kind already has the key.
+    #[must_use]
+    pub fn once_per(mut self, key: impl Into<String>) -> Self {
+        self.dedup_key = Some(key.into());
+        self
     }
 }
 
-/// A written job, as it is handed out after the commit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Written {
-    pub(crate) id: JobId,
-    pub(crate) queue: Queue,
-    pub(crate) priority: i16,
-}
-
-/// Writes the row; `None` when an unfinished job has the same key. Due ones are handed out by the commit.
+/// Writes the row; its hint, when it is due and no unfinished job has the same key. How much later than now it is to run
+/// is counted on the database's clock, so a node whose clock is wrong neither delays nor hurries its jobs.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     tenant: TenantId,
     job: &NewJob,
     now: Timestamp,
-) -> Result<Option<Written>> {
+) -> Result<Option<stream::Hint>> {
     let id = JobId::at(now);
-    let run_at = job.run_at.unwrap_or(now);
-    let done = sqlx::query!(
-        "INSERT INTO jobs (tenant_id, id, queue, kind, payload, priority, run_at, dedup_key, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (tenant_id, kind, dedup_key) WHERE dedup_key IS NOT NULL AND state IN ('ready', 'running') DO NOTHING",
+    let wait_ms = job
+        .run_at
+        .map_or(0, |at| at.as_millisecond() - now.as_millisecond());
+    let written = sqlx::query!(
+        r#"INSERT INTO jobs (tenant_id, id, queue, kind, payload, priority, run_at, dispatched_at, dedup_key, attempts_max,
+             created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, now() + greatest($7::float8, 0) * interval '1 millisecond',
+             CASE WHEN $7 <= 0 THEN now() END, $8, $9, $10)
+         ON CONFLICT (tenant_id, kind, dedup_key) WHERE dedup_key IS NOT NULL AND state IN ('ready', 'running') DO NOTHING
+         RETURNING dispatched_at"#,
         tenant.uuid(),
         id.uuid(),
         job.queue.as_str(),
         job.kind,
         job.payload,
         job.priority,
-        run_at as _,
+        wait_ms as f64,
         job.dedup_key,
+        job.attempts_max,
         now as _
     )
-    .execute(db)
+    .fetch_optional(db)
     .await?;
-    let due = done.rows_affected() == 1 && run_at <= now;
-    Ok(due.then_some(Written {
-        id,
+    Ok(written.and_then(|row| row.dispatched_at).map(|at| stream::Hint {
+        tenant,
+        job: id,
         queue: job.queue,
-        priority: job.priority,
+        lane: stream::Lane::of(job.priority),
+        handed_out_ms: at.as_millisecond(),
     }))
 }

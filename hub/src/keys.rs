@@ -1,6 +1,8 @@
 //! Every Redis key and channel name. Keys that one script touches share a hash tag, so that a cluster keeps them together.
 
 use crate::ids::{CallId, TenantId};
+use crate::job::Queue;
+use crate::job::stream::Lane;
 
 /// Carries a tenant's events and signals to every process that has clients of it.
 pub fn live_channel(tenant: TenantId) -> String {
@@ -38,4 +40,9 @@ pub fn node_alive(node: &str) -> String {
 /// Held by the one watcher that leads a call of a dead node back.
 pub fn call_rescue(tenant: TenantId, call: CallId) -> String {
     format!("sb:{{{tenant}}}:call:{call}:rescue")
+}
+
+/// Hints of a queue's jobs that are to be run. One tag per queue: its lanes are read together.
+pub(crate) fn job_stream(queue: Queue, lane: Lane) -> String {
+    format!("sb:{{jobs:{}}}:{}", queue.as_str(), lane.as_str())
 }

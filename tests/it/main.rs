@@ -6,6 +6,7 @@ mod api;
     reason = "the tests that kill and restart roles come with the roles"
 )]
 mod fleet;
+mod jobs;
 mod tidy;
 mod up;
 mod world;
