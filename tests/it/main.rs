@@ -7,6 +7,7 @@ mod api;
 )]
 mod fleet;
 mod jobs;
+mod nginx;
 mod tidy;
 mod up;
 mod world;
