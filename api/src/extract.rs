@@ -5,7 +5,8 @@ mod json;
 mod path;
 mod query;
 
-pub use client::{ClientIp, client_ip};
-pub use json::Json;
-pub use path::Path;
-pub use query::Query;
+pub(crate) use client::ClientIp;
+pub use client::client_ip;
+pub(crate) use json::Json;
+pub(crate) use path::Path;
+pub(crate) use query::Query;

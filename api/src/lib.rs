@@ -9,7 +9,11 @@ mod origin;
 mod router;
 mod versioned;
 
+mod api_keys;
 mod audit;
+mod auth;
+mod me;
+mod staff;
 
 use anyhow::Context as _;
 use hub::Hub;

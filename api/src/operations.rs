@@ -35,10 +35,29 @@ const fn needs(least: Role, method: &'static str, path: &'static str) -> Operati
     }
 }
 
-use Role::Admin;
+use Role::{Admin, ReadOnly};
 
 /// The table, by noun.
 pub const OPERATIONS: &[Operation] = &[
+    // auth
+    open("POST", "/auth/login"),
+    open("POST", "/auth/link"),
+    open("POST", "/auth/refresh"),
+    open("POST", "/auth/logout"),
+    // me
+    needs(ReadOnly, "GET", "/me"),
+    needs(ReadOnly, "POST", "/me/password"),
+    needs(ReadOnly, "POST", "/me/totp"),
+    needs(ReadOnly, "POST", "/me/totp/confirm"),
+    needs(ReadOnly, "POST", "/me/totp/disable"),
+    // staff
+    needs(ReadOnly, "GET", "/staff"),
+    needs(Admin, "POST", "/staff"),
+    needs(Admin, "PATCH", "/staff/{id}"),
+    // api keys
+    needs(Admin, "GET", "/api-keys"),
+    needs(Admin, "POST", "/api-keys"),
+    needs(Admin, "DELETE", "/api-keys/{id}"),
     // audit
     needs(Admin, "GET", "/audit"),
 ];

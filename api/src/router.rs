@@ -6,14 +6,19 @@ use hub::Hub;
 use hub::error::Error;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{audit, edge, gate, openapi};
+use crate::{api_keys, audit, auth, edge, gate, me, openapi, staff};
 
 /// A JSON body at most; uploads set their own limit on their route.
 const BODY_MAX: usize = 256 * 1024;
 
 /// Every operation of `/api/v1`, by noun. Each is also a line of `operations.rs`.
 pub(crate) fn operations() -> OpenApiRouter<Hub> {
-    let nouns = OpenApiRouter::new().merge(audit::routes());
+    let nouns = OpenApiRouter::new()
+        .merge(api_keys::routes())
+        .merge(audit::routes())
+        .merge(auth::routes())
+        .merge(me::routes())
+        .merge(staff::routes());
     OpenApiRouter::with_openapi(openapi::frame()).nest(gate::PREFIX, nouns)
 }
 

@@ -29,6 +29,7 @@ pub mod relay;
 pub mod role;
 pub mod seal;
 pub mod serve;
+pub mod staff;
 pub mod tasks;
 pub mod telemetry;
 pub mod tenant;

@@ -1,6 +1,7 @@
 //! The api role end to end: the role's router on a port of its own, asked over HTTP.
 
 mod gate;
+mod sign_in;
 
 use std::net::SocketAddr;
 

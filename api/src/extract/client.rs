@@ -10,7 +10,7 @@ use hub::Hub;
 
 /// Who is at the other end, for limits and the audit log.
 #[derive(Clone, Copy, Debug)]
-pub struct ClientIp(pub IpAddr);
+pub(crate) struct ClientIp(pub(crate) IpAddr);
 
 impl FromRequestParts<Hub> for ClientIp {
     type Rejection = Infallible;
