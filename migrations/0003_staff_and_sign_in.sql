@@ -45,6 +45,8 @@ CREATE TABLE refresh_families (
     CONSTRAINT refresh_families_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES staff (tenant_id, id) ON DELETE CASCADE
 );
 SELECT protect_table('refresh_families');
+-- The live feed's look over all tenants: does the sign-in behind a socket still stand?
+SELECT open_to_system('refresh_families', 'SELECT (tenant_id, id, revoked_at)');
 CREATE INDEX refresh_families_staff_idx ON refresh_families (tenant_id, staff_id);
 
 CREATE TABLE refresh_tokens (
@@ -79,6 +81,7 @@ CREATE TABLE api_keys (
     CONSTRAINT api_keys_staff_fkey FOREIGN KEY (tenant_id, created_by) REFERENCES staff (tenant_id, id)
 );
 SELECT protect_table('api_keys');
+SELECT open_to_system('api_keys', 'SELECT (tenant_id, id, revoked_at)');
 
 -- Links that sign somebody in once (`up` prints one; an invitation is one).
 CREATE TABLE sign_in_links (

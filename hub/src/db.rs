@@ -19,6 +19,7 @@ use crate::ids::TenantId;
 use crate::job::{self, NewJob};
 use crate::keys;
 use crate::kv::Kv;
+use crate::live::message;
 
 /// The migrations, embedded.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -180,11 +181,11 @@ async fn tell(
     let channel = keys::live_channel(tenant);
     let publish = async {
         let bodies = events
-            .iter()
-            .map(serde_json::to_vec)
+            .chunks(message::EVENTS_MAX)
+            .map(|events| message::events(tenant, events))
             .collect::<Result<Vec<_>, _>>()?;
         // Polled in order on one connection: they arrive in order, in one round trip.
-        let sent = bodies.into_iter().map(|body| kv.publish(&channel, body.into()));
+        let sent = bodies.into_iter().map(|body| kv.publish(&channel, body));
         futures_util::future::try_join_all(sent).await?;
         anyhow::Ok(())
     };

@@ -6,7 +6,15 @@ use crate::job::stream::Lane;
 
 /// Carries a tenant's events and signals to every process that has clients of it.
 pub fn live_channel(tenant: TenantId) -> String {
-    format!("sb:{{{tenant}}}:live")
+    format!("sb:{{{tenant}}}{LIVE_CHANNEL_END}")
+}
+
+/// What tells the live feed's channels from others on the same connection.
+pub(crate) const LIVE_CHANNEL_END: &str = ":live";
+
+/// Who of a tenant is online: a hash of clients.
+pub fn presence(tenant: TenantId) -> String {
+    format!("sb:{{{tenant}}}:presence")
 }
 
 /// Carries orders to the process that carries a call: hang up, a listener wants audio.

@@ -20,6 +20,7 @@ pub mod inspection;
 pub mod job;
 pub mod keys;
 pub mod kv;
+pub mod live;
 pub mod message;
 pub mod opt_out;
 pub mod phone;
@@ -66,6 +67,8 @@ pub struct Hub {
     pub clock: Clock,
     /// Named, tracked tasks and the two stop signals.
     pub tasks: Tasks,
+    /// The live feeds' read side; idle in roles without clients.
+    pub live: live::Live,
     /// Seals and opens tenants' secrets.
     pub sealer: Sealer,
     /// Keys and short caches of sign-in.
@@ -85,7 +88,15 @@ impl Hub {
         let sealer = Sealer::new(&config.secret_key);
         let kv = Kv::connect(&config.redis.url, &tasks).await?;
         let db = Db::connect(&config.database, kv.clone(), clock.clone()).await?;
-        let node = format!("{}-{}", config.role_name(), ids::random_hex(4)).into();
+        let node: Arc<str> = format!("{}-{}", config.role_name(), ids::random_hex(4)).into();
+        let live = live::Live::new(
+            kv.clone(),
+            db.clone(),
+            clock.clone(),
+            tasks.clone(),
+            config.live.clone(),
+            Arc::clone(&node),
+        );
         Ok(Self {
             config: Arc::new(config),
             db,
@@ -93,6 +104,7 @@ impl Hub {
             kv,
             clock,
             tasks,
+            live,
             auth: Auth::new(&sealer),
             sealer,
             inboxes: inbox::Directory::default(),
