@@ -54,3 +54,20 @@ pub fn call_rescue(tenant: TenantId, call: CallId) -> String {
 pub(crate) fn job_stream(queue: Queue, lane: Lane) -> String {
     format!("sb:{{jobs:{}}}:{}", queue.as_str(), lane.as_str())
 }
+
+/// A tenant's call slots, in the order the scripts want: the fleet's, the tenant's, the nodes that hold any, and the
+/// generation of Redis's memory. One tag, so that tenant and fleet are counted by one script.
+pub(crate) fn call_slots(tenant: TenantId) -> [String; 4] {
+    let [fleet, generation] = all_call_slots();
+    [
+        fleet,
+        format!("sb:{{calls}}:tenant:{tenant}"),
+        "sb:{calls}:nodes".to_owned(),
+        generation,
+    ]
+}
+
+/// The fleet's call slots and the generation of Redis's memory.
+pub(crate) fn all_call_slots() -> [String; 2] {
+    ["sb:{calls}:fleet".to_owned(), "sb:{calls}:generation".to_owned()]
+}

@@ -1,6 +1,8 @@
 //! Redis behind one door: connection policy, commands with a time limit, subscriptions that come back by themselves.
 //! Nothing else imports the client library, except hub's modules that own a Redis structure.
 
+mod script;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::broadcast;
 
 use crate::tasks::Tasks;
+
+pub(crate) use script::Script;
 
 /// Commands waiting for a lost connection; more are refused, so memory stays bounded while Redis is away.
 const COMMANDS_WAITING_MAX: usize = 50_000;

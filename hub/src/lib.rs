@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod audit;
 pub mod auth;
 pub mod call;
+pub mod capacity;
 pub mod clock;
 pub mod config;
 pub mod connection;
@@ -44,6 +45,7 @@ pub use error::{Error, Result};
 use std::sync::Arc;
 
 use auth::Auth;
+use capacity::Capacity;
 use clock::Clock;
 use config::Config;
 use db::Db;
@@ -75,6 +77,8 @@ pub struct Hub {
     pub auth: Auth,
     /// Which inbox an address is, remembered for seconds.
     pub inboxes: inbox::Directory,
+    /// The call slots this process holds.
+    pub capacity: Capacity,
     /// This process's name in leases and call records: unique for its lifetime.
     pub node: Arc<str>,
 }
@@ -108,6 +112,7 @@ impl Hub {
             auth: Auth::new(&sealer),
             sealer,
             inboxes: inbox::Directory::default(),
+            capacity: Capacity::default(),
             node,
         })
     }

@@ -87,7 +87,7 @@ fn chore(name: impl Into<String>) -> NewJob {
 }
 
 /// Waits until `holds`; fails after 30 s.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(20)).await;

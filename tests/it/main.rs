@@ -1,6 +1,7 @@
 //! The one end-to-end test binary: every further binary would link the whole product again.
 
 mod api;
+mod capacity;
 #[expect(
     dead_code,
     reason = "the tests that kill and restart roles come with the roles"
