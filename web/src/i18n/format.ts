@@ -1,0 +1,94 @@
+// Times, spans and sizes in the reader's language.
+import i18next from 'i18next'
+import { locale } from './index'
+
+const made = new Map<string, Intl.DateTimeFormat>()
+
+function dates(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = locale() + JSON.stringify(options)
+  let format = made.get(key)
+  if (!format) {
+    format = new Intl.DateTimeFormat(locale(), options)
+    made.set(key, format)
+  }
+  return format
+}
+
+export function clock(at: string | number): string {
+  return dates({ hour: 'numeric', minute: '2-digit' }).format(new Date(at))
+}
+
+export function full(at: string | number): string {
+  return dates({ dateStyle: 'full', timeStyle: 'short' }).format(new Date(at))
+}
+
+export function date(at: string | number): string {
+  return dates({ dateStyle: 'medium' }).format(new Date(at))
+}
+
+/** Midnight of a day, to tell days apart. */
+export function dayOf(at: string | number): number {
+  return new Date(at).setHours(0, 0, 0, 0)
+}
+
+/** "Today", "Yesterday", "Tuesday", or the date. */
+export function day(at: string | number, now: number): string {
+  const days = Math.round((dayOf(now) - dayOf(at)) / 86_400_000)
+  if (days === 0) return i18next.t('time.today')
+  if (days === 1) return i18next.t('time.yesterday')
+  if (days > 1 && days < 7) return dates({ weekday: 'long' }).format(new Date(at))
+  const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear()
+  return dates(sameYear ? { day: 'numeric', month: 'long' } : { dateStyle: 'long' }).format(new Date(at))
+}
+
+/** As short as a list has room for: the time today, the weekday this week, then the date. */
+export function brief(at: string, now: number): string {
+  const days = Math.round((dayOf(now) - dayOf(at)) / 86_400_000)
+  if (days <= 0) return clock(at)
+  if (days < 7) return dates({ weekday: 'short' }).format(new Date(at))
+  return dates({ day: 'numeric', month: 'short' }).format(new Date(at))
+}
+
+export function dateAndTime(at: string, now: number): string {
+  const days = Math.round((dayOf(now) - dayOf(at)) / 86_400_000)
+  if (days <= 0) return clock(at)
+  return dates({ day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' }).format(new Date(at))
+}
+
+function unit(value: number, name: 'second' | 'minute' | 'hour' | 'day'): string {
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit: name, unitDisplay: 'short' }).format(value)
+}
+
+/** How long somebody has been waiting: one unit is enough. */
+export function span(ms: number): string {
+  const minutes = Math.floor(Math.max(0, ms) / 60_000)
+  if (minutes < 60) return unit(minutes, 'minute')
+  const hours = Math.floor(minutes / 60)
+  return hours < 48 ? unit(hours, 'hour') : unit(Math.floor(hours / 24), 'day')
+}
+
+/** A running clock: 3:07, 1:02:09. Never mirrored, so the caller wraps it in <bdi dir="ltr">. */
+export function stopwatch(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  const two = (value: number) => String(value).padStart(2, '0')
+  const minutes = Math.floor(seconds / 60)
+  return minutes < 60 ? `${minutes}:${two(seconds % 60)}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`
+}
+
+/** 3 min 7 s. */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 60) return unit(seconds, 'second')
+  const minutes = unit(Math.floor(seconds / 60), 'minute')
+  return seconds % 60 === 0 ? minutes : `${minutes} ${unit(seconds % 60, 'second')}`
+}
+
+/** 640 ms, 1.2 s. */
+export function latency(ms: number): string {
+  if (ms < 1000) return `${new Intl.NumberFormat(locale()).format(Math.round(ms))} ms`
+  return `${new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(ms / 1000)} s`
+}
+
+export function number(value: number): string {
+  return new Intl.NumberFormat(locale()).format(value)
+}

@@ -1,0 +1,224 @@
+// Where staff write: a reply under the channel's rules, or a note that only the team sees.
+import { useQuery } from '@tanstack/react-query'
+import { Lock, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
+import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Conversation } from '@/api/model'
+import { contactQuery } from '@/api/queries'
+import { useSession } from '@/api/session'
+import { live } from '@/live/live'
+import { useSignals } from '@/live/signals'
+import { Address } from '@/ui/Address'
+import { Avatar } from '@/ui/Avatar'
+import { Button } from '@/ui/Button'
+import { cx } from '@/ui/cx'
+import { Kbd, MOD } from '@/ui/Kbd'
+import { markSeen } from './actions'
+import { draftOf, keepDraft, type Outgoing, send } from './outbox'
+import { segments } from './segments'
+
+export interface ComposerHandle {
+  focus: (kind: 'reply' | 'note') => void
+}
+
+/** How often the others hear that one is still writing. */
+const TYPING_MS = 2_000
+
+export function Composer({ conversation, ref }: { conversation: Conversation; ref: Ref<ComposerHandle> }) {
+  const { t } = useTranslation()
+  const barrier = useBarrier(conversation)
+  const readOnly = useSession((state) => state.me?.staff.role === 'read_only')
+  const [kind, setKind] = useState<'reply' | 'note'>(() => (barrier || (!draftOf(conversation.id, 'reply') && draftOf(conversation.id, 'note')) ? 'note' : 'reply'))
+  const shown = barrier ? 'note' : kind
+  const [text, setText] = useDraft(conversation.id, shown)
+  const area = useRef<HTMLTextAreaElement>(null)
+  useGrowing(area, text)
+  useTypingSignal(conversation.id, text)
+  useImperativeHandle(ref, () => ({
+    focus: (wanted) => {
+      setKind(wanted)
+      requestAnimationFrame(() => area.current?.focus())
+    },
+  }))
+
+  const ready = text.trim().length > 0
+  const submit = () => {
+    if (!ready) return
+    send(conversation.id, text.trim(), shown)
+    setText('')
+    live.typing(conversation.id, '')
+    void markSeen(conversation)
+    area.current?.focus()
+  }
+  if (readOnly) {
+    return <p className="border-t px-4 py-3 text-center text-xs text-ink-3">{t('composer.read_only')}</p>
+  }
+  return (
+    <div className="shrink-0 border-t px-4 pt-2 pb-3 max-sm:px-2">
+      <div className="mx-auto max-w-3xl">
+        <OthersWriting conversationId={conversation.id} />
+        <div className={cx('rounded border border-field-line focus-within:border-ink', shown === 'note' ? 'bg-note' : 'bg-surface')}>
+          <div role="group" aria-label={t('composer.kind')} className="flex items-center gap-1 px-1.5 pt-1.5">
+            <Tab pressed={shown === 'reply'} disabled={barrier !== null} onClick={() => setKind('reply')} shortcut="R">
+              {t('composer.reply')}
+            </Tab>
+            <Tab pressed={shown === 'note'} onClick={() => setKind('note')} shortcut="N">
+              <Lock className="size-3" aria-hidden />
+              {t('composer.note')}
+            </Tab>
+            <span className="min-w-0 flex-1 truncate px-2 text-end text-xs text-ink-3">
+              {shown === 'note' ? (
+                t('message.note_private')
+              ) : (
+                <>
+                  {t('composer.by_sms')} <Address>{conversation.contact.address}</Address>
+                </>
+              )}
+            </span>
+          </div>
+          <textarea
+            ref={area}
+            dir="auto"
+            rows={2}
+            value={text}
+            aria-label={shown === 'note' ? t('composer.note_label') : t('composer.reply_label')}
+            placeholder={shown === 'note' ? t('composer.note_placeholder') : t('composer.reply_placeholder')}
+            className="scroll-thin block max-h-[40vh] w-full resize-none bg-transparent px-3 py-2 text-base outline-none focus-visible:outline-none"
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={(event) => {
+              if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) {
+                event.preventDefault()
+                submit()
+              }
+              if (event.key === 'Escape') event.currentTarget.blur()
+            }}
+          />
+          <div className="flex items-center gap-2 px-1.5 pb-1.5">
+            <div className="min-w-0 flex-1 px-1.5">{shown === 'reply' && <SegmentCount text={text} />}</div>
+            <span className="flex items-center gap-1 max-sm:hidden" aria-hidden>
+              <Kbd>{MOD}</Kbd>
+              <Kbd>↵</Kbd>
+            </span>
+            <Button
+              kind="primary"
+              disabled={!ready}
+              onClick={submit}
+              icon={shown === 'note' ? <PenLine className="size-4" /> : <SendHorizontal className="mirror-rtl size-4" />}
+            >
+              {shown === 'note' ? t('composer.add_note') : t('composer.send')}
+            </Button>
+          </div>
+        </div>
+        {barrier && (
+          <p className="mt-2 flex items-start gap-1.5 text-xs text-ink-2" data-testid="barrier">
+            <TriangleAlert className="mt-px size-3.5 shrink-0" aria-hidden />
+            {t(`composer.barrier_${barrier}`)}
+          </p>
+        )}
+      </div>
+    </div>
+  )
+}
+
+function Tab({ pressed, disabled, onClick, children, shortcut }: { pressed: boolean; disabled?: boolean; onClick: () => void; children: React.ReactNode; shortcut: string }) {
+  return (
+    <button
+      type="button"
+      aria-pressed={pressed}
+      aria-keyshortcuts={shortcut}
+      disabled={disabled}
+      onClick={onClick}
+      className={cx(
+        'inline-flex h-6 items-center gap-1 rounded-[5px] px-2 text-xs disabled:opacity-50',
+        pressed ? 'bg-selected font-medium text-ink' : 'text-ink-2 hover:bg-hover',
+      )}
+    >
+      {children}
+    </button>
+  )
+}
+
+/** Why a reply cannot go out, where that is known before trying. */
+function useBarrier(conversation: Conversation): 'opted_out' | 'no_phone' | null {
+  const { data: contact } = useQuery(contactQuery(conversation.contact.id))
+  const phones = contact?.identities.filter((identity) => identity.kind === 'phone')
+  if (phones && phones.length === 0 && !conversation.contact.address.startsWith('+')) return 'no_phone'
+  return phones && phones.length > 0 && phones.every((phone) => phone.sms_opted_out) ? 'opted_out' : null
+}
+
+function useDraft(conversationId: string, kind: 'reply' | 'note'): [string, (text: string) => void] {
+  const [texts, setTexts] = useState(() => ({ reply: draftOf(conversationId, 'reply'), note: draftOf(conversationId, 'note') }))
+  useEffect(() => {
+    const restore = (event: Event) => {
+      const item = (event as CustomEvent<Outgoing>).detail
+      if (item.conversation_id === conversationId) setTexts((now) => ({ ...now, [item.kind]: item.body }))
+    }
+    window.addEventListener('switchboard:draft', restore)
+    return () => window.removeEventListener('switchboard:draft', restore)
+  }, [conversationId])
+  return [
+    texts[kind],
+    (text) => {
+      keepDraft(conversationId, kind, text)
+      setTexts((now) => ({ ...now, [kind]: text }))
+    },
+  ]
+}
+
+function useGrowing(area: React.RefObject<HTMLTextAreaElement | null>, text: string) {
+  useLayoutEffect(() => {
+    const element = area.current
+    if (!element) return
+    element.style.height = 'auto'
+    element.style.height = `${element.scrollHeight}px`
+  }, [area, text])
+}
+
+function useTypingSignal(conversationId: string, text: string) {
+  const sentAt = useRef(0)
+  const first = useRef(true)
+  useEffect(() => {
+    // A draft that was there when the conversation was opened is not being written now.
+    if (first.current) {
+      first.current = false
+      return
+    }
+    const wait = Math.max(0, sentAt.current + TYPING_MS - Date.now())
+    const timer = setTimeout(() => {
+      sentAt.current = Date.now()
+      live.typing(conversationId, text)
+    }, text ? wait : 0)
+    return () => clearTimeout(timer)
+  }, [conversationId, text])
+}
+
+function SegmentCount({ text }: { text: string }) {
+  const { t } = useTranslation()
+  if (!text) return null
+  const { count, left, because } = segments(text)
+  return (
+    <p className="truncate text-xs text-ink-3 tabular-nums" data-testid="segments" data-count={count}>
+      {t('composer.segments', { count })} · {t('composer.left', { count: left })}
+      {because && count > 1 && <span className="max-sm:hidden"> · {t('composer.unicode', { character: because })}</span>}
+    </p>
+  )
+}
+
+/** Before one writes over a colleague: who writes, and what. */
+function OthersWriting({ conversationId }: { conversationId: string }) {
+  const { t } = useTranslation()
+  const me = useSession((state) => state.me?.staff.id)
+  const typing = useSignals((state) => state.typing[conversationId])
+  const others = Object.values(typing ?? {}).filter(({ staff }) => staff.id !== me)
+  return (
+    <div aria-live="polite" data-testid="others-writing">
+      {others.map(({ staff, draft }) => (
+        <p key={staff.id} className="appear mb-2 flex items-center gap-2 rounded bg-lamp-soft px-2 py-1 text-xs text-ink">
+          <Avatar id={staff.id} name={staff.name} size="xs" />
+          <span className="shrink-0 font-medium">{t('composer.writing', { name: staff.name })}</span>
+          <bdi className="min-w-0 flex-1 truncate text-ink-2">“{draft.split('\n')[0]}”</bdi>
+        </p>
+      ))}
+    </div>
+  )
+}

@@ -1,0 +1,214 @@
+// One entry of the timeline: a message, a note, a call, or something that happened.
+import { useMutation } from '@tanstack/react-query'
+import { Bot, Check, CheckCheck, CircleAlert, CircleHelp, Clock, CloudOff, Lock, RotateCw, Trash2 } from 'lucide-react'
+import { lazy, type ReactNode, Suspense } from 'react'
+import { useTranslation } from 'react-i18next'
+import { api, ApiError, body } from '@/api/client'
+import type { Message } from '@/api/model'
+import { queries } from '@/api/queries'
+import { useSession } from '@/api/session'
+import { clock, full } from '@/i18n/format'
+import { keys, placeMessage } from '@/live/patch'
+import { complain } from '@/shell/complaints'
+import { Avatar } from '@/ui/Avatar'
+import { Button } from '@/ui/Button'
+import { cx } from '@/ui/cx'
+import { useProblem } from '@/ui/State'
+import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
+
+const CallEntry = lazy(() => import('./CallEntry'))
+const Recording = lazy(() => import('./Recording'))
+
+interface Props {
+  message: Message
+  contact: { id: string; name: string | null }
+  first: boolean
+  last: boolean
+}
+
+export function MessageEntry({ message, contact, first, last }: Props) {
+  const { t } = useTranslation()
+  if (message.call_id) {
+    return (
+      <Suspense fallback={<div className="my-4 h-24 rounded border" />}>
+        <CallEntry message={message} />
+      </Suspense>
+    )
+  }
+  if (message.author === 'system') {
+    return (
+      <p className="my-3 text-center text-xs text-ink-3">
+        <bdi>{message.body}</bdi> · <time title={full(message.created_at)}>{clock(message.created_at)}</time>
+      </p>
+    )
+  }
+  const who = message.author === 'contact' ? contact : message.staff
+  return (
+    <Bubble
+      direction={message.direction}
+      first={first}
+      author={message.author === 'agent' ? t('message.agent') : (who?.name ?? t('message.unknown_author'))}
+      avatar={
+        message.author === 'agent' ? (
+          <span className="inline-flex size-6 items-center justify-center rounded-full bg-sunken text-ink-2" aria-hidden>
+            <Bot className="size-4" />
+          </span>
+        ) : (
+          who && <Avatar id={who.id} name={who.name} size="sm" />
+        )
+      }
+      text={message.body}
+      testId="message"
+      foot={last || message.state === 'failed' || message.state === 'unknown' ? <Foot message={message} /> : null}
+    >
+      {message.attachments.map((attachment) => (
+        <Suspense key={attachment.id}>
+          <Recording attachment={attachment} />
+        </Suspense>
+      ))}
+    </Bubble>
+  )
+}
+
+interface BubbleProps {
+  direction: 'in' | 'out' | 'note'
+  first: boolean
+  author: string
+  avatar: ReactNode
+  text: string
+  foot: ReactNode
+  testId: string
+  children?: ReactNode
+}
+
+function Bubble({ direction, first, author, avatar, text, foot, testId, children }: BubbleProps) {
+  const { t } = useTranslation()
+  const ours = direction !== 'in'
+  return (
+    <article data-testid={testId} data-direction={direction} className={cx('flex gap-2', first ? 'mt-3' : 'mt-0.5', ours && 'flex-row-reverse')}>
+      <div className="w-6 shrink-0 pt-0.5">{first && avatar}</div>
+      <div className={cx('flex max-w-[min(85%,60ch)] min-w-0 flex-col', ours ? 'items-end' : 'items-start')}>
+        <h3 className={first && direction === 'note' ? 'mb-1 flex items-center gap-1.5 text-xs text-ink-2' : 'sr-only'}>
+          <bdi>{author}</bdi>
+          {direction === 'note' && (
+            <span className="inline-flex items-center gap-1">
+              · <Lock className="size-3" aria-hidden /> {t('message.note_private')}
+            </span>
+          )}
+        </h3>
+        <div
+          className={cx(
+            'max-w-full rounded px-3 py-1.5 text-base',
+            direction === 'in' && 'bg-bubble-in',
+            direction === 'out' && 'bg-bubble-out',
+            direction === 'note' && 'border border-note-line bg-note',
+          )}
+        >
+          {text && (
+            <p dir="auto" className="break-words whitespace-pre-wrap">
+              {text}
+            </p>
+          )}
+          {children}
+        </div>
+        {foot}
+      </div>
+    </article>
+  )
+}
+
+const ticks = { queued: Clock, sending: Clock, sent: Check, delivered: CheckCheck, read: CheckCheck, failed: CircleAlert, unknown: CircleHelp, received: null }
+
+function Foot({ message }: { message: Message }) {
+  const { t } = useTranslation()
+  const me = useSession((state) => state.me?.staff.id)
+  const Tick = message.direction === 'out' ? ticks[message.state] : null
+  const trouble = message.state === 'failed' || message.state === 'unknown'
+  return (
+    <>
+      <p className={cx('mt-0.5 flex items-center gap-1 text-xs', trouble ? 'text-danger' : 'text-ink-3')}>
+        {message.direction === 'out' && message.staff && message.staff.id !== me && <bdi>{message.staff.name} ·</bdi>}
+        <time dateTime={message.created_at} title={full(message.created_at)}>
+          {clock(message.created_at)}
+        </time>
+        {Tick && (
+          <span className="inline-flex items-center gap-1" data-testid="tick" data-state={message.state}>
+            <Tick className={cx('size-3.5', message.state === 'read' && 'text-ink')} strokeWidth={message.state === 'read' ? 2.75 : 2} aria-hidden />
+            <span className={trouble || message.state === 'read' ? '' : 'sr-only'}>{t(`state.${message.state}`)}</span>
+          </span>
+        )}
+      </p>
+      {trouble && <Failed message={message} />}
+    </>
+  )
+}
+
+function Failed({ message }: { message: Message }) {
+  const { t } = useTranslation()
+  const retry = useMutation({
+    mutationFn: () => body(api.POST('/api/v1/messages/{id}/retry', { params: { path: { id: message.id } } })),
+    onSuccess: (row) =>
+      queries.setQueryData(keys.messages(row.conversation_id), (data: Parameters<typeof placeMessage>[0] | undefined) =>
+        data ? placeMessage(data, row, 'message.updated') : data,
+      ),
+    onError: complain,
+  })
+  return (
+    <div className="mt-1 flex max-w-full flex-wrap items-center justify-end gap-2 rounded border border-line-strong p-2 text-xs">
+      <p className="min-w-0 flex-1 basis-40 text-ink-2">{message.failure?.help ?? t(`state.${message.state === 'failed' ? 'failed_help' : 'unknown_help'}`)}</p>
+      {message.state === 'failed' && (
+        <Button size="sm" icon={<RotateCw className="size-3.5" />} disabled={retry.isPending} onClick={() => retry.mutate()}>
+          {t('common.try_again')}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+/** Written here, not yet confirmed by the server. */
+export function OutgoingEntry({ item }: { item: Outgoing }) {
+  const { t } = useTranslation()
+  const me = useSession((state) => state.me?.staff)
+  const problem = useProblem(item.problem ? new ApiError(item.problem.code, 400, item.problem.message) : null)
+  return (
+    <Bubble
+      direction={item.kind === 'note' ? 'note' : 'out'}
+      first
+      author={me?.name ?? ''}
+      avatar={me && <Avatar id={me.id} name={me.name} size="sm" />}
+      text={item.body}
+      testId="outgoing"
+      foot={
+        item.state === 'refused' ? (
+          <div className="mt-1 flex max-w-full flex-wrap items-center justify-end gap-2 rounded border border-danger p-2 text-xs">
+            <p className="flex min-w-0 flex-1 basis-40 items-center gap-1.5 text-danger">
+              <CircleAlert className="size-3.5 shrink-0" aria-hidden />
+              {t('composer.refused', { why: problem })}
+            </p>
+            <Button
+              size="sm"
+              kind="quiet"
+              icon={<Trash2 className="size-3.5" />}
+              onClick={() => {
+                // The words are not lost: they go back to where they were written.
+                keepDraft(item.conversation_id, item.kind, item.body)
+                discard(item.draft_key)
+                window.dispatchEvent(new CustomEvent('switchboard:draft', { detail: item }))
+              }}
+            >
+              {t('composer.take_back')}
+            </Button>
+            <Button size="sm" icon={<RotateCw className="size-3.5" />} onClick={() => retryOutgoing(item.draft_key)}>
+              {t('common.try_again')}
+            </Button>
+          </div>
+        ) : (
+          <p className="mt-0.5 flex items-center gap-1 text-xs text-ink-3" data-testid="tick" data-state={item.state}>
+            {item.state === 'waiting' ? <CloudOff className="size-3.5" aria-hidden /> : <Clock className="size-3.5" aria-hidden />}
+            {item.state === 'waiting' ? t('composer.waiting') : t('state.sending')}
+          </p>
+        )
+      }
+    />
+  )
+}

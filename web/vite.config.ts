@@ -1,0 +1,52 @@
+// The build: one page, hashed assets under /assets, audio worklets as their own files.
+import { fileURLToPath } from 'node:url'
+import tailwindcss from '@tailwindcss/vite'
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vitest/config'
+
+const server = process.env.SWITCHBOARD_URL ?? 'http://127.0.0.1:5000'
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  build: {
+    outDir: 'dist',
+    // The folder holds a .gitkeep that must stay, so scripts/clean.mjs empties it instead of Vite.
+    emptyOutDir: false,
+    target: 'es2022',
+    // A worklet as a data: URL would need a looser Content-Security-Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    manifest: true,
+    rolldownOptions: {
+      output: {
+        // A few files that change rarely, instead of one for each icon.
+        codeSplitting: {
+          groups: [
+            { name: 'react', test: /node_modules\/(react|react-dom|scheduler)\//, priority: 4 },
+            {
+              name: 'vendor',
+              test: /node_modules\/(@tanstack\/(?!.*virtual)|i18next|react-i18next(?!.*Trans)|zustand|use-sync-external-store|openapi-fetch)/,
+              priority: 3,
+            },
+            {
+              name: 'radix',
+              test: /node_modules\/(@radix-ui\/(?!react-(dialog|switch)\/)|radix-ui|@floating-ui|aria-hidden|react-remove-scroll)/,
+              priority: 2,
+            },
+            { name: 'app', test: /src\/(ui\/(?!Dialog|Field|Meter)|api|live|shell|i18n\/(index|format|en))|node_modules\/lucide/, minShareCount: 3 },
+          ],
+        },
+      },
+    },
+  },
+  worker: { format: 'es' },
+  server: {
+    proxy: {
+      '/api': { target: server, ws: true, changeOrigin: true },
+      '/media': { target: server, ws: true, changeOrigin: true },
+      '/forms': { target: server, changeOrigin: true },
+    },
+  },
+  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+})
