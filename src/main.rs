@@ -26,6 +26,10 @@ enum Command {
     Up(cmd::up::Arguments),
     /// REST, webhooks, the live socket and the web app.
     Api,
+    /// Background jobs.
+    Worker(cmd::worker::Arguments),
+    /// Periodic work; any number may run, one is active.
+    Scheduler,
     /// Brings the schema up to date, as the owner of the database.
     Migrate(cmd::migrate::Arguments),
     /// Checks a whole deployment and says what to do about what it finds.
@@ -61,6 +65,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Up(cmd::up::Arguments::default())) {
         Command::Up(arguments) => Box::pin(cmd::up::run(file, arguments)).await?,
         Command::Api => Box::pin(cmd::api::run(file)).await?,
+        Command::Worker(arguments) => Box::pin(cmd::worker::run(file, arguments)).await?,
+        Command::Scheduler => Box::pin(cmd::scheduler::run(file)).await?,
         Command::Migrate(arguments) => cmd::migrate::run(file, &arguments).await?,
         Command::Doctor => return cmd::doctor::run(file).await,
         Command::Openapi => cmd::openapi::run()?,

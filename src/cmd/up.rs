@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use hub::Hub;
 use hub::config::{self, Config, Unset};
+use hub::job::Queue;
+use tokio::net::TcpListener;
 
 use crate::own_services::{Addresses, OwnServices, Wanted};
 use crate::process::{self, BadSettings, Signals};
@@ -95,12 +97,17 @@ async fn run_roles(
     let hub = process::connect(config).await?;
     let drain = Duration::from_secs(hub.config.shutdown.drain_s);
     progress::line(&format!("Switchboard is ready: {}", hub.config.public("/")));
-    let router = api::router(hub.clone()).merge(hub::health::router(hub.clone()));
-    process::serve(&hub, signals, drain, roles(hub.clone(), router, listener)).await
+    process::serve(&hub, signals, drain, Box::pin(roles(hub.clone(), listener))).await
 }
 
-async fn roles(hub: Hub, router: axum::Router, listener: tokio::net::TcpListener) -> Result<()> {
-    hub::serve::serve(router, listener, &hub.tasks, hub.config.listen.connections_max).await
+/// All roles side by side; the two that serve share the port, as nginx joins them in front of separate processes.
+async fn roles(hub: Hub, listener: TcpListener) -> Result<()> {
+    let router = api::router(hub.clone()).merge(hub::health::router(hub.clone()));
+    let served = hub::serve::serve(router, listener, &hub.tasks, hub.config.listen.connections_max);
+    let worked = worker::run(hub.clone(), Queue::ALL.to_vec());
+    let scheduled = worker::scheduler::run(hub.clone());
+    tokio::try_join!(served, worked, scheduled)?;
+    Ok(())
 }
 
 /// Where the system chose the port (`listen.up` ends in `:0`), the public URL can only be known now.

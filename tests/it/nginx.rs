@@ -54,7 +54,7 @@ const ROUTES: [(&str, &str, Answers); 35] = [
     ("GET", "/webhooks/twilio/voicemail", Answers::Api),
 ];
 
-/// Paths that are WebSockets, and who answers each.
+/// Paths that are sockets, and who answers each.
 const SOCKETS: [(&str, Answers); 5] = [
     ("/api/v1/live", Answers::Api),
     ("/chat/key", Answers::Api),

@@ -122,7 +122,7 @@ fn write_configuration(folder: &Path, port: u16, api: &str, calls: &str) {
         fs::copy(shipped.join(name), folder.join(name)).expect("copy a part of the configuration");
     }
     let write = |name: &str, text: String| {
-        fs::write(folder.join(name), text).expect("write a part of the configuration")
+        fs::write(folder.join(name), text).expect("write a part of the configuration");
     };
     write(
         "listen.conf",
@@ -140,11 +140,9 @@ fn write_configuration(folder: &Path, port: u16, api: &str, calls: &str) {
         "origins.conf",
         "\"https://tools.example.com\" $http_origin;\n".to_owned(),
     );
+    // Its own folders, as those of the system are root's.
     let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-    let folders: String = folders
-        .iter()
-        .map(|name| format!("{name}_temp_path {name};\n"))
-        .collect();
+    let folders = folders.map(|name| format!("{name}_temp_path {name};")).join("\n");
     write(
         "nginx.conf",
         format!(
