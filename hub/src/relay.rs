@@ -33,7 +33,7 @@ impl Relay {
             channels: DashMap::new(),
         }));
         let inner = Arc::downgrade(&relay.0);
-        tasks.spawn("hub.relay", async move {
+        tasks.spawn_supporter("hub.relay", async move {
             loop {
                 let message = match messages.recv().await {
                     Ok(message) => message,

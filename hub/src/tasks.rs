@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Default)]
 pub struct Tasks {
     tracker: TaskTracker,
+    supporters: TaskTracker,
     soft: CancellationToken,
     hard: CancellationToken,
 }
@@ -24,9 +25,25 @@ impl Tasks {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        self.start(&self.tracker, name, task);
+    }
+
+    /// The same for what only supports other tasks, such as a reader that hands messages on: a shutdown does not wait for
+    /// it, and cuts it when the others have ended.
+    pub fn spawn_supporter<F>(&self, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.start(&self.supporters, name, task);
+    }
+
+    fn start<F>(&self, tracker: &TaskTracker, name: &'static str, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let hard = self.hard.clone();
         #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
-        self.tracker.spawn(async move {
+        tracker.spawn(async move {
             let inner = tokio::spawn(task);
             let abort = inner.abort_handle();
             tokio::select! {
@@ -65,7 +82,35 @@ impl Tasks {
         self.tracker.close();
         let clean = tokio::time::timeout(limit, self.tracker.wait()).await.is_ok();
         self.hard.cancel();
+        self.supporters.close();
         self.tracker.wait().await;
+        self.supporters.wait().await;
         clean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shutdown_waits_for_work_and_not_for_its_supporters() {
+        let tasks = Tasks::new();
+        let (done, mut finished) = tokio::sync::oneshot::channel();
+        tasks.spawn_supporter("test.supporter", std::future::pending());
+        let work = tasks.clone();
+        tasks.spawn("test.work", async move {
+            work.stopping().await;
+            done.send(()).expect("the test waits for it");
+        });
+        assert!(tasks.shut_down(Duration::from_secs(30)).await);
+        assert!(finished.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_does_not_end_in_time_is_cut() {
+        let tasks = Tasks::new();
+        tasks.spawn("test.stuck", std::future::pending());
+        assert!(!tasks.shut_down(Duration::from_millis(1)).await);
     }
 }
