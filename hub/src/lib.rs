@@ -15,6 +15,7 @@ pub mod error;
 pub mod feed;
 pub mod form;
 pub mod health;
+pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod inspection;

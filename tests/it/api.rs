@@ -1,7 +1,9 @@
 //! The api role end to end: the role's router on a port of its own, asked over HTTP.
 
+mod document;
 mod gate;
 mod sign_in;
+mod writes;
 
 use std::net::SocketAddr;
 
