@@ -6,13 +6,24 @@ mod process;
 use serde::{Deserialize, Serialize};
 
 use crate::form::Filled;
-use crate::ids::{InboxId, TenantId};
+use crate::ids::{InboxId, SubmissionId, TenantId};
+use crate::job::{Queue, Work};
 
 pub use intake::Intake;
 pub use process::process;
 
-/// The job that works a submission in, on `high`.
-pub const JOB: &str = "process_submission";
+/// The job that works a submission in.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProcessSubmission {
+    /// Which.
+    pub submission: SubmissionId,
+}
+
+impl Work for ProcessSubmission {
+    const KIND: &'static str = "submission.process";
+    const QUEUE: Queue = Queue::High;
+    const LIMIT_S: u64 = 30;
+}
 
 /// What came in, before it is a row.
 #[derive(Clone, Debug)]

@@ -4,13 +4,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::route::{self, Route};
+use super::send::SendMessage;
 use super::{Author, Direction, Message, NewMessage, append, get};
 use crate::Hub;
 use crate::db::Tx;
 use crate::error::{Error, OnConstraint as _, Result};
 use crate::feed::NewEvent;
 use crate::ids::{ConversationId, MessageId};
-use crate::job::{NewJob, Queue};
+use crate::job::NewJob;
 use crate::principal::Principal;
 
 /// Characters of a text at most; the provider takes no more.
@@ -133,9 +134,7 @@ pub async fn retry(hub: &Hub, by: &Principal, id: MessageId) -> Result<Message> 
 }
 
 fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
-    let mut job = NewJob::new(Queue::High, super::send::JOB, &json!({ "message": message }))?;
-    job.dedup_key = Some(format!("{message}.{attempt}"));
-    Ok(job)
+    Ok(NewJob::of(&SendMessage { message })?.once_per(format!("{message}.{attempt}")))
 }
 
 fn check(draft: &Draft) -> Result<()> {

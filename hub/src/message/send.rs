@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -16,20 +17,25 @@ use crate::error::{Error, Result};
 use crate::feed::NewEvent;
 use crate::ids::{MessageId, TenantId};
 use crate::inbox;
-use crate::job::{NewJob, Queue};
+use crate::job::{Queue, Work};
 
-/// The job that sends a message, on `high`.
-pub const JOB: &str = "send_message";
-/// The job that finds out what became of one, on `high`.
-pub const SETTLE_JOB: &str = "settle_message";
+/// The job that sends a message, and finds out what became of one whose outcome is unknown.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SendMessage {
+    /// Which.
+    pub message: MessageId,
+}
+
+impl Work for SendMessage {
+    const KIND: &'static str = "message.send";
+    const QUEUE: Queue = Queue::High;
+    const LIMIT_S: u64 = 60;
+}
 
 /// When an unknown outcome is looked up, counted from the attempt: the provider's list may lag behind what it sent. After
 /// the last it is for staff to decide.
-const LOOK_UPS: [Duration; 3] = [
-    Duration::from_secs(30),
-    Duration::from_mins(2),
-    Duration::from_mins(5),
-];
+const LOOK_UPS: [Duration; 3] = [FIRST_LOOK_UP, Duration::from_mins(2), Duration::from_mins(5)];
+const FIRST_LOOK_UP: Duration = Duration::from_secs(30);
 
 /// An attempt to send one message.
 #[derive(Clone)]
@@ -58,7 +64,9 @@ pub enum Next {
     Send(Order),
     /// Ask the provider whether it has it.
     LookUp(Order),
-    /// Nothing: it is done, or not yet time.
+    /// Not yet time to ask.
+    Wait(Timestamp),
+    /// Nothing: it is done.
     Nothing,
 }
 
@@ -71,8 +79,6 @@ pub enum Outcome {
     Failed(Failure),
     /// Certainly nothing happened; it may be sent again later.
     NotSent,
-    /// It may have been sent.
-    Unknown,
 }
 
 /// Begins an attempt: commits the intent, or says that it is to be looked up. A STOP that is committed before is obeyed.
@@ -81,11 +87,7 @@ pub async fn start(hub: &Hub, tenant: TenantId, id: MessageId) -> Result<Next> {
     let row = lock(&mut tx, id).await?;
     match row.state {
         State::Queued => {}
-        State::Sending => {
-            let order = order(hub, &mut tx, id, &row).await;
-            tx.commit().await?;
-            return order.map(Next::LookUp);
-        }
+        State::Sending => return look_up(hub, tx, id, &row).await,
         _ => return Ok(Next::Nothing),
     }
     let refused = match order(hub, &mut tx, id, &row).await {
@@ -117,19 +119,18 @@ pub async fn start(hub: &Hub, tenant: TenantId, id: MessageId) -> Result<Next> {
     Ok(Next::Nothing)
 }
 
-/// What is to be done about a message whose outcome was unknown.
-pub async fn settle(hub: &Hub, tenant: TenantId, id: MessageId) -> Result<Next> {
-    let mut tx = hub.db.tenant(tenant).await?;
-    let row = lock(&mut tx, id).await?;
-    if row.state != State::Sending {
-        return Ok(Next::Nothing);
+/// The provider may list what it took only a while later, so it is not asked at once.
+async fn look_up(hub: &Hub, mut tx: Tx, id: MessageId, row: &Locked) -> Result<Next> {
+    let first = row.sending_at.unwrap_or(tx.now()).after(FIRST_LOOK_UP);
+    if tx.now() < first {
+        return Ok(Next::Wait(first));
     }
-    let order = order(hub, &mut tx, id, &row).await;
-    tx.commit().await?;
+    let order = order(hub, &mut tx, id, row).await;
     match order {
         // Switched off meanwhile: nobody to ask.
         Err(Error::Invalid { .. }) => {
-            unsettled(hub, tenant, id, row.attempt).await?;
+            give_up(&mut tx, id, row).await?;
+            tx.commit().await?;
             Ok(Next::Nothing)
         }
         other => other.map(Next::LookUp),
@@ -179,27 +180,35 @@ pub async fn finish(hub: &Hub, order: &Order, outcome: Outcome) -> Result<()> {
             .execute(&mut *tx)
             .await?;
         }
-        Outcome::Unknown if row.state == State::Sending => look_up_later(&mut tx, order)?,
-        Outcome::NotSent | Outcome::Unknown => {}
+        Outcome::NotSent => {}
     }
     tx.commit().await
 }
 
-/// Gives up on finding out: staff see it and decide.
-pub async fn unsettled(hub: &Hub, tenant: TenantId, id: MessageId, attempt: i32) -> Result<()> {
-    let mut tx = hub.db.tenant(tenant).await?;
-    let row = lock(&mut tx, id).await?;
-    if row.state != State::Sending || row.attempt != attempt {
-        return Ok(());
+/// A look-up found nothing, or got no answer: when to look again. After the last time staff see it and decide.
+pub async fn not_found(hub: &Hub, order: &Order) -> Result<Option<Timestamp>> {
+    let since = hub.clock.now().since(order.sending_at);
+    if let Some(at) = LOOK_UPS.into_iter().find(|at| *at > since) {
+        return Ok(Some(order.sending_at.after(at)));
     }
+    let mut tx = hub.db.tenant(order.tenant).await?;
+    let row = lock(&mut tx, order.message).await?;
+    if row.state == State::Sending && row.attempt == order.attempt {
+        give_up(&mut tx, order.message, &row).await?;
+    }
+    tx.commit().await?;
+    Ok(None)
+}
+
+async fn give_up(tx: &mut Tx, id: MessageId, row: &Locked) -> Result<()> {
     let failure = Failure {
         code: "unknown".to_owned(),
         help: "It may or may not have been sent: the provider did not answer and does not list it. Ask the customer \
                before you send it again."
             .to_owned(),
     };
-    write(&mut tx, id, &row, State::Unknown, None, Some(&failure)).await?;
-    tx.commit().await
+    write(tx, id, row, State::Unknown, None, Some(&failure)).await?;
+    Ok(())
 }
 
 /// Provider ids among `ids` that messages of ours have already: an identical earlier text is not this one.
@@ -214,28 +223,6 @@ pub async fn claimed(hub: &Hub, tenant: TenantId, ids: &[String]) -> Result<Vec<
     .await?;
     tx.commit().await?;
     Ok(rows)
-}
-
-/// When a look-up that found nothing is to be repeated; `None` after the last. `since` is how old the attempt is.
-fn next_look_up(since: Duration) -> Option<Duration> {
-    LOOK_UPS.into_iter().find(|at| *at > since)
-}
-
-fn look_up_later(tx: &mut Tx, order: &Order) -> Result<()> {
-    let mut job = NewJob::new(Queue::High, SETTLE_JOB, &json!({ "message": order.message }))?;
-    let since = tx.now().since(order.sending_at);
-    let at = next_look_up(since).unwrap_or(since + Duration::from_secs(1));
-    job.run_at = Some(order.sending_at.after(at));
-    tx.enqueue(job);
-    Ok(())
-}
-
-/// A look-up found nothing: again later, or for staff to decide.
-pub async fn not_found(hub: &Hub, order: &Order) -> Result<()> {
-    if next_look_up(hub.clock.now().since(order.sending_at)).is_none() {
-        return unsettled(hub, order.tenant, order.message, order.attempt).await;
-    }
-    finish(hub, order, Outcome::Unknown).await
 }
 
 /// The provider's code for a recipient who told it STOP.

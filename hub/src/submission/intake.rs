@@ -9,16 +9,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use serde_json::json;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{JOB, NewSubmission};
+use super::{NewSubmission, ProcessSubmission};
+use crate::Hub;
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::ids::{JobId, SubmissionId, TenantId};
-use crate::job::Queue;
-use crate::{Hub, job};
+use crate::ids::SubmissionId;
+use crate::job::Work;
+use crate::job::stream::{Hint, Lane};
 
 /// Requests waiting to be written; one more is told to come back, which providers do.
 const WAITING_MAX: usize = 8_192;
@@ -151,7 +151,10 @@ async fn write(db: &Db, now: Timestamp, submissions: &[NewSubmission]) -> Result
         columns
             .bodies
             .push(serde_json::to_value(&new.body).map_err(anyhow::Error::from)?);
-        columns.payloads.push(json!({ "submission": id }));
+        let work = ProcessSubmission { submission: id };
+        columns
+            .payloads
+            .push(serde_json::to_value(&work).map_err(anyhow::Error::from)?);
     }
     let mut tx = db.system().await?;
     let new = sqlx::query!(
@@ -163,10 +166,10 @@ async fn write(db: &Db, now: Timestamp, submissions: &[NewSubmission]) -> Result
              SELECT tenant_id, id, inbox_id, source, dedup_key, body, $8 FROM raw
              ON CONFLICT DO NOTHING RETURNING tenant_id, id
          )
-         INSERT INTO jobs (tenant_id, id, queue, kind, payload, run_at, created_at)
-         SELECT new.tenant_id, new.id, $9, $10, raw.payload, $8, $8
+         INSERT INTO jobs (tenant_id, id, queue, kind, payload, priority, attempts_max, run_at, dispatched_at, created_at)
+         SELECT new.tenant_id, new.id, $9, $10, raw.payload, $11, $12, now(), now(), $8
          FROM new JOIN raw ON raw.tenant_id = new.tenant_id AND raw.id = new.id
-         RETURNING tenant_id, id"#,
+         RETURNING tenant_id, id, dispatched_at AS "dispatched_at!""#,
         &columns.tenants,
         &columns.ids,
         &columns.inboxes,
@@ -175,14 +178,25 @@ async fn write(db: &Db, now: Timestamp, submissions: &[NewSubmission]) -> Result
         &columns.bodies,
         &columns.payloads,
         now as _,
-        Queue::High.as_str(),
-        JOB
+        ProcessSubmission::QUEUE.as_str(),
+        ProcessSubmission::KIND,
+        ProcessSubmission::PRIORITY,
+        ProcessSubmission::ATTEMPTS_MAX
     )
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    let jobs: Vec<(TenantId, JobId)> = new.into_iter().map(|row| (row.tenant_id, row.id)).collect();
-    db.hand_out(&jobs, Queue::High).await;
+    let hints: Vec<_> = new
+        .into_iter()
+        .map(|row| Hint {
+            tenant: row.tenant_id,
+            job: row.id,
+            queue: ProcessSubmission::QUEUE,
+            lane: Lane::of(ProcessSubmission::PRIORITY),
+            handed_out_ms: row.dispatched_at.as_millisecond(),
+        })
+        .collect();
+    db.hand_out(&hints).await;
     Ok(())
 }
 
