@@ -14,7 +14,7 @@ use crate::ids::{ContactId, ConversationId, InboxId, StaffId};
 use crate::inbox::Channel;
 use crate::message::Direction;
 
-pub use change::{ConversationChange, change};
+pub use change::{Assignment, ConversationChange, change};
 pub use list::{Assignee, Counts, Filter, ForStaff, counts, for_staff, list};
 pub use seen::seen;
 

@@ -18,14 +18,27 @@ pub struct ConversationChange {
     /// Open or close it.
     pub status: Option<Status>,
     /// Give it to somebody; `null` gives it to nobody.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default)]
     #[schema(value_type = Option<StaffId>)]
-    pub assignee_id: Option<Option<StaffId>>,
+    pub assignee_id: Assignment,
 }
 
-/// Tells `null` from absent.
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<StaffId>>, D::Error> {
-    Option::deserialize(from).map(Some)
+/// Whom a conversation is given to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Assignment {
+    /// It stays whose it is.
+    #[default]
+    Kept,
+    /// Nobody.
+    Nobody,
+    /// Somebody.
+    Staff(StaffId),
+}
+
+impl<'de> Deserialize<'de> for Assignment {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(from)?.map_or(Self::Nobody, Self::Staff))
+    }
 }
 
 /// Changes a conversation whose version is `seen`, if the caller says which it has seen.
@@ -51,7 +64,11 @@ pub async fn change(
         return Err(Error::Stale);
     }
     let status = change.status.unwrap_or(before.status);
-    let assignee = change.assignee_id.unwrap_or(before.assignee_id);
+    let assignee = match change.assignee_id {
+        Assignment::Kept => before.assignee_id,
+        Assignment::Nobody => None,
+        Assignment::Staff(id) => Some(id),
+    };
     if (status, assignee) == (before.status, before.assignee_id) {
         let same = get(&mut tx, id).await?;
         tx.commit().await?;
