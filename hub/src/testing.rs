@@ -90,6 +90,12 @@ impl World {
         .expect("make a tenant")
     }
 
+    /// The application's own URL of this world's database: a login that owns nothing.
+    pub fn app_url(&self) -> String {
+        use secrecy::ExposeSecret as _;
+        self.hub.config.database.url.expose_secret().to_owned()
+    }
+
     /// A connection that sees everything, for checks behind the curtain.
     pub async fn admin(&self) -> PgConnection {
         PgConnection::connect(&self.admin_url)
