@@ -4,6 +4,7 @@ mod edge;
 mod extract;
 mod gate;
 mod idempotency;
+mod jobs;
 mod openapi;
 mod operations;
 mod origin;

@@ -5,7 +5,7 @@ use axum::{Router, middleware};
 use hub::Hub;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{api_keys, audit, auth, edge, gate, idempotency, me, openapi, staff, web};
+use crate::{api_keys, audit, auth, edge, gate, idempotency, jobs, me, openapi, staff, web};
 
 /// A JSON body at most; uploads set their own limit on their route.
 pub(crate) const BODY_MAX: usize = 256 * 1024;
@@ -16,6 +16,7 @@ pub(crate) fn operations() -> OpenApiRouter<Hub> {
         .merge(api_keys::routes())
         .merge(audit::routes())
         .merge(auth::routes())
+        .merge(jobs::routes())
         .merge(me::routes())
         .merge(staff::routes());
     OpenApiRouter::with_openapi(openapi::frame()).nest(gate::PREFIX, nouns)

@@ -114,6 +114,29 @@ impl World {
             .expect("flush Redis");
     }
 
+    /// Puts into the job streams what is none of ours: another type, another's fields.
+    pub async fn spoil_job_streams(&self) {
+        use crate::{
+            job::{Queue, stream::Lane},
+            keys::job_stream,
+        };
+        use fred::prelude::{KeysInterface as _, StreamsInterface as _};
+        let redis = self.hub.kv.client();
+        let urgent = job_stream(Queue::Default, Lane::Urgent);
+        redis
+            .set::<(), _, _>(urgent, "rubbish", None, None, false)
+            .await
+            .expect("spoil a stream");
+        let usual = job_stream(Queue::Default, Lane::Usual);
+        for field in ["job", "other"] {
+            let entry = vec![(field, "rubbish")];
+            redis
+                .xadd::<(), _, _, _, _>(&usual, false, None::<()>, "*", entry)
+                .await
+                .expect("spoil a stream");
+        }
+    }
+
     /// This world's Redis, to kill and start again.
     pub fn redis(&mut self) -> &mut Redis {
         &mut self.redis
