@@ -183,6 +183,22 @@ impl Emulator {
         Ok(())
     }
 
+    /// Switchboard's public URL at present.
+    pub fn public_url(&self) -> String {
+        let place = self.world.place.lock().expect("no holder of the lock panics");
+        place.public_url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The address that answers for it at present.
+    pub fn target(&self) -> String {
+        self.world
+            .place
+            .lock()
+            .expect("no holder of the lock panics")
+            .target
+            .to_string()
+    }
+
     /// Adds or changes a number.
     pub fn set_number(&self, number: Number) {
         let mut numbers = self.world.numbers.lock().expect("no holder of the lock panics");

@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use loadtest::plain::{Plain, serve};
 use tokio_util::sync::CancellationToken;
 
+use super::announce;
+
 /// Arguments of `plain`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -27,6 +29,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let listener = tokio::net::TcpListener::bind(args.listen)
         .await
         .context("listen")?;
+    announce(&serde_json::json!({"listen": listener.local_addr()?}));
     let plain = Plain {
         openai_url: args.openai,
         api_key: args.api_key,
