@@ -90,9 +90,9 @@ impl Schedule {
         for _ in 0..48 {
             let middle = f64::midpoint(low, high);
             if self.due_by(middle) < wanted {
-                low = middle
+                low = middle;
             } else {
-                high = middle
+                high = middle;
             }
         }
         Some(Duration::from_secs_f64(high))
@@ -124,7 +124,7 @@ mod tests {
                 .to_vec(),
         );
         assert!((ramp.due_by(12.0) - 170.0).abs() < 1e-6);
-        let gap = |n: u64| ramp.at(n + 1).unwrap() - ramp.at(n).unwrap();
+        let gap = |n: u64| ramp.at(n + 1).unwrap().abs_diff(ramp.at(n).unwrap());
         assert!(gap(20) > gap(120));
     }
 

@@ -35,10 +35,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         api_key: args.api_key,
         public_url: args.public_url,
     };
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, plain, stop.clone()));
-    tokio::signal::ctrl_c().await.context("wait for the interrupt")?;
-    stop.cancel();
-    serving.await.context("end the bridge")?;
+    tokio::select! {
+        () = serve(listener, plain, CancellationToken::new()) => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("wait for the interrupt")?,
+    }
     Ok(ExitCode::SUCCESS)
 }

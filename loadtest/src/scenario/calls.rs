@@ -90,10 +90,10 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     stop.cancel();
     watching.await.context("end the sampling")?;
     drive.conclude();
+    let late_ms = drive.twilio.lateness().percentile_ms(99.0);
     if args.floor {
         compare(&run, &drive, &args).await?;
     }
-    let late_ms = drive.twilio.lateness().percentile_ms(99.0);
     run.report(Some(late_ms))
 }
 
@@ -190,23 +190,14 @@ impl Drive {
             sleep_until(due).await;
             run.begin();
             let from = format!("+1555{:07}", 200_000 + n % 100_000);
-            let call = self.twilio.call(&from, &self.to);
             let one = One {
                 run: run.clone(),
                 probes: Arc::clone(&self.probes),
                 interruption: self.interruption.clone(),
                 hold: self.hold,
             };
-            let run = run.clone();
-            match call {
-                Ok(caller) => {
-                    tasks.spawn(async move {
-                        let outcome = one.talk(n, due, &caller).await;
-                        caller.hang_up();
-                        let ended = caller.ended().await;
-                        run.finish(outcome.and(ended.map(drop)));
-                    });
-                }
+            match self.twilio.call(&from, &self.to) {
+                Ok(caller) => drop(tasks.spawn(one.whole(n, due, caller))),
                 Err(error) => run.finish(Err(error)),
             }
             n += 1;
@@ -218,6 +209,7 @@ impl Drive {
     /// The same calls once more, measured nowhere; the seconds they talked.
     pub(super) async fn again(&self, options: Options) -> Result<f64> {
         let before = self.twilio.callers().len();
+        self.probes.pause();
         let again = Run::start("again", options);
         self.all_of(&again).await;
         let talked_us: u64 = self
@@ -307,6 +299,13 @@ struct One {
 }
 
 impl One {
+    async fn whole(self, n: u64, due: Instant, caller: twilio::Caller) {
+        let outcome = self.talk(n, due, &caller).await;
+        caller.hang_up();
+        let ended = caller.ended().await;
+        self.run.finish(outcome.and(ended.map(drop)));
+    }
+
     async fn talk(&self, n: u64, due: Instant, caller: &twilio::Caller) -> Result<()> {
         let probes = Arc::clone(&self.probes);
         caller.tap(Arc::new(move |audio, now_us| probes.at_caller(audio, now_us)));

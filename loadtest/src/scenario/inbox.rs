@@ -64,20 +64,14 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     args.options.check_target(&args.entrance.target)?;
     let product = Product::enter(&args.entrance).await?;
     if args.entrance.prepare {
+        let account = args.entrance.twilio_account();
         product
-            .prepare(&args.entrance.twilio_account(), &args.entrance.to)
+            .prepare(&account, &args.entrance.to)
             .await
             .context("prepare the tenant")?;
     }
     let rss_before = rss(&args.options);
-    let connecting = stream::iter(0..args.clients)
-        .map(|_| product.live(None))
-        .buffer_unordered(args.connecting);
-    let sockets: Vec<Result<Live>> = connecting.collect().await;
-    let sockets = sockets
-        .into_iter()
-        .collect::<Result<Vec<_>>>()
-        .context("open the screens")?;
+    let sockets = open(&product, &args).await.context("open the screens")?;
     let rss_after = rss(&args.options);
     let run = Run::start("inbox", args.options.clone());
     for (name, bytes) in rss_after {
@@ -87,14 +81,6 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             grown / 1000.0 / exact(args.clients as u64),
         );
     }
-    let screens = Arc::new(Screens {
-        run: run.clone(),
-        product,
-        newest: AtomicU64::new(0),
-        first_us: Mutex::default(),
-        caught_up: (0..args.clients).map(|_| AtomicU64::new(0)).collect(),
-        cuts: (0..args.clients).map(|_| Notify::new()).collect(),
-    });
     for name in [
         "missed",
         "doubled",
@@ -105,10 +91,17 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     ] {
         run.number(name, 0.0);
     }
+    let screens = Arc::new(Screens {
+        run: run.clone(),
+        product,
+        newest: AtomicU64::new(0),
+        first_us: Mutex::default(),
+        caught_up: (0..args.clients).map(|_| AtomicU64::new(0)).collect(),
+        cuts: (0..args.clients).map(|_| Notify::new()).collect(),
+    });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let sampling = run.clone();
-    let sampling_stop = stop.clone();
-    tasks.spawn(async move { sampling.watch(sampling_stop).await });
+    let (sampling, end) = (run.clone(), stop.clone());
+    tasks.spawn(async move { sampling.watch(end).await });
     for (index, socket) in sockets.into_iter().enumerate() {
         tasks.spawn(screen(Arc::clone(&screens), index, socket, stop.clone()));
     }
@@ -119,11 +112,25 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         stop.clone(),
     ));
     texts::send(&run, &args.entrance, args.contacts, &Arc::default()).await?;
-    let behind = settle(&screens, args.drain).await;
+    run.number("behind", exact(settle(&screens, args.drain).await));
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    run.number("behind", exact(behind));
+    conclude(&run, &args).await?;
+    let late_ms = run.histogram("generator_late").percentile_ms(99.0);
+    run.report(Some(late_ms))
+}
+
+async fn open(product: &Product, args: &Args) -> Result<Vec<Live>> {
+    let opening = stream::iter(0..args.clients)
+        .map(|_| product.live(None))
+        .buffer_unordered(args.connecting);
+    let opened: Vec<Result<Live>> = opening.collect().await;
+    opened.into_iter().collect()
+}
+
+/// CPU per delivery, and the same of a plain send loop.
+async fn conclude(run: &Run, args: &Args) -> Result<()> {
     let deliveries = run.read("deliveries").unwrap_or(0.0);
     for (name, cpu_s) in run.cpu_s() {
         run.number(
@@ -143,8 +150,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             .context("measure the floor")?;
         run.number("floor_send_cpu_us_per_delivery", floor_us);
     }
-    let late_ms = run.histogram("generator_late").percentile_ms(99.0);
-    run.report(Some(late_ms))
+    Ok(())
 }
 
 fn rss(options: &Options) -> HashMap<String, u64> {

@@ -1,7 +1,7 @@
 //! Tagged frames timed at both ends: one clock, so each direction's delay is exact.
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::histogram::Shared;
 use crate::probe::Tag;
@@ -19,6 +19,7 @@ pub(super) struct Probes {
     to_model: Direction,
     to_caller: Direction,
     both: Shared,
+    paused: AtomicBool,
 }
 
 struct Direction {
@@ -75,11 +76,20 @@ impl Probes {
             to_model: Direction::new(run.histogram("delay_to_model")),
             to_caller: Direction::new(run.histogram("delay_to_caller")),
             both: run.histogram("added_delay"),
+            paused: AtomicBool::new(false),
         }
+    }
+
+    /// Nothing is measured any more: what follows is a companion.
+    pub(super) fn pause(&self) {
+        self.paused.store(true, Ordering::Relaxed);
     }
 
     /// A caller's frame reached the model.
     pub(super) fn at_model(&self, tag: &Tag, now_us: u64) {
+        if self.paused.load(Ordering::Relaxed) {
+            return;
+        }
         let delay_us = now_us.saturating_sub(tag.sent_us);
         self.to_model.take(tag, delay_us);
         if tag.sequence >= SETTLING_FRAMES {
@@ -89,6 +99,9 @@ impl Probes {
 
     /// The model's audio reached Twilio.
     pub(super) fn at_caller(&self, audio: &[u8], now_us: u64) {
+        if self.paused.load(Ordering::Relaxed) {
+            return;
+        }
         for tag in Tag::scan(audio).iter().filter(|tag| tag.returned_us > 0) {
             let delay_us = now_us.saturating_sub(tag.returned_us);
             self.to_caller.take(tag, delay_us);
