@@ -3,6 +3,7 @@
 
 mod script;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -25,7 +26,7 @@ const SUBSCRIPTION_QUEUE_MAX: usize = 8_192;
 pub struct Kv {
     client: Client,
     subscriber: fred::clients::SubscriberClient,
-    config: Config,
+    config: Arc<Config>,
 }
 
 /// A message of a subscribed channel.
@@ -63,7 +64,7 @@ impl Kv {
         Ok(Self {
             client,
             subscriber,
-            config,
+            config: Arc::new(config),
         })
     }
 
