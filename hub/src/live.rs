@@ -59,6 +59,10 @@ const OPEN_LIMIT: Duration = Duration::from_secs(5);
 const SUBSCRIBE_LIMIT: Duration = Duration::from_millis(500);
 /// Reading the rows of a gap.
 const REPAIR_LIMIT: Duration = Duration::from_secs(5);
+/// After a stop: the soonest return, the time one more client adds to the window of returns, and the longest window.
+const COME_BACK_SOONEST: Duration = Duration::from_millis(250);
+const COME_BACK_EACH: Duration = Duration::from_millis(2);
+const COME_BACK_WINDOW: Duration = Duration::from_secs(10);
 /// Bytes of pages kept for clients that catch up; the least used go.
 const PAGES_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// How long a page is kept: a herd comes back together.
@@ -176,6 +180,23 @@ impl Live {
             position,
             recovered: resume != Resume::Lost,
         })
+    }
+
+    /// Clients of this process.
+    pub fn clients(&self) -> usize {
+        self.feeds().iter().map(|feed| feed.shelf().clients.len()).sum()
+    }
+
+    /// Anything from 0 to 1: where in the interval a socket's first ping falls.
+    pub fn any_fraction(&self) -> f64 {
+        rand::random()
+    }
+
+    /// When a client that is sent away because we stop may come back: each at its own moment, the more the later.
+    pub fn come_back_in(&self) -> Duration {
+        let clients = u32::try_from(self.clients()).unwrap_or(u32::MAX);
+        let window = COME_BACK_EACH.saturating_mul(clients);
+        COME_BACK_SOONEST + window.min(COME_BACK_WINDOW).mul_f64(rand::random())
     }
 
     /// Where a client stands; one that is ahead of us makes us ask Postgres, one for all that wait.
