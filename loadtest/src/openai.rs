@@ -30,7 +30,7 @@ mod vad;
 mod world;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -42,8 +42,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub use self::chat::ChatRule;
 pub use self::faults::{ConnectFault, Faults, HttpFault, SpeechFault};
@@ -101,15 +99,15 @@ impl Emulator {
         let world = Arc::new(World {
             api_key: config.api_key,
             script: Arc::new(config.script).into(),
-            chat: Mutex::default(),
-            transcriptions: Mutex::default(),
-            faults: Mutex::default(),
-            sessions: Mutex::default(),
-            probe: Mutex::default(),
-            ledger: Arc::default(),
+            chat: Default::default(),
+            transcriptions: Default::default(),
+            faults: Default::default(),
+            sessions: Default::default(),
+            probe: Default::default(),
+            ledger: Default::default(),
             keep_audio: config.keep_audio,
-            tasks: TaskTracker::new(),
-            stop: CancellationToken::new(),
+            tasks: Default::default(),
+            stop: Default::default(),
         });
         let plain = Router::new()
             .route("/models", get(socket::models))

@@ -2,7 +2,6 @@
 mod calls;
 mod realtime;
 mod rest;
-mod scenarios;
 mod sms;
 mod twiml;
 

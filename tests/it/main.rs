@@ -2,13 +2,13 @@
 
 mod api;
 mod capacity;
-mod catalogue;
 #[expect(
     dead_code,
     reason = "the tests that kill and restart roles come with the roles"
 )]
 mod fleet;
 mod jobs;
+mod live;
 mod nginx;
 mod tidy;
 mod up;
