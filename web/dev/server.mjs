@@ -287,7 +287,7 @@ const routes = {
   'GET attachments/:id': () => ({ status: 200, raw: tone(), headers: { 'content-type': 'audio/wav' } }),
   'GET calls': (query) => {
     const state = query.get('state')
-    return ok(page(calls.filter((call) => !state || call.state === state || (state === 'live' && call.state === 'ringing')), query))
+    return ok(page(calls.toSorted((a, b) => (a.started_at < b.started_at ? 1 : -1)).filter((call) => !state || call.state === state || (state === 'live' && call.state === 'ringing')), query))
   },
   'GET calls/:id': (_, __, id) => {
     const call = calls.find((each) => each.id === id)

@@ -40,6 +40,7 @@ const en = {
     voice: 'Voice',
     calls: 'Calls',
     phone: 'Browser phone',
+    phone_short: 'Phone',
     settings: 'Settings',
     account: 'Account of {{name}}',
     here: 'Also here: {{names}}',
@@ -77,7 +78,7 @@ const en = {
   },
   help: { title: 'Keyboard', go: 'Go to', look: 'This app' },
   channel: { voice: 'Call', sms: 'Text message', form: 'Web form' },
-  channels: { all: 'All channels', voice: 'Calls', sms: 'Text messages', form: 'Web forms' },
+  channels: { all: 'All channels', voice: 'Calls and voicemail', sms: 'Text messages', form: 'Web forms' },
   view: { open: 'Open', mine: 'Mine', unassigned: 'Unassigned', closed: 'Closed' },
   inbox: {
     list: 'Conversations',

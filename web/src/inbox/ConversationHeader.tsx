@@ -39,9 +39,9 @@ export function ConversationHeader({ conversation, details, onDetails, assigning
         <ArrowLeft className="mirror-rtl size-5" aria-hidden />
       </Link>
       <div className="min-w-0 flex-1">
-        <h2 className="truncate text-base leading-5 font-semibold">
+        <h1 className="truncate text-base leading-5 font-semibold">
           {contact.name ? <bdi>{contact.name}</bdi> : <Address>{contact.address}</Address>}
-        </h2>
+        </h1>
         <p className="flex items-center gap-1.5 truncate text-xs text-ink-3">
           <ChannelIcon channel={conversation.channel} className="size-3.5 shrink-0" />
           {contact.name && <Address className="truncate">{contact.address}</Address>}

@@ -71,7 +71,7 @@ function Header({ search, wish, setWish }: { search: InboxSearch; wish: string |
   return (
     <header className="shrink-0 border-b">
       <div className="flex h-13 items-center gap-1 ps-2 pe-2">
-        <h1 className="min-w-0 flex-1">
+        <h2 className="min-w-0 flex-1">
           <Menu
             trigger={
               <button type="button" className="flex h-9 max-w-full items-center gap-1.5 rounded px-2 hover:bg-hover">
@@ -92,7 +92,7 @@ function Header({ search, wish, setWish }: { search: InboxSearch; wish: string |
               </MenuItem>
             ))}
           </Menu>
-        </h1>
+        </h2>
         <Menu
           align="end"
           trigger={

@@ -30,7 +30,7 @@ export const ConversationRow = memo(function ConversationRow({ row, selected }: 
             {row.contact.name ? <bdi>{row.contact.name}</bdi> : <Address>{row.contact.address}</Address>}
           </span>
           {waited !== null && waited >= 60_000 ? (
-            <span className={cx('shrink-0 text-xs tabular-nums', urgent ? 'font-medium text-lamp-ink' : 'text-ink-3')} title={full(row.waiting_since!)}>
+            <span className={cx('shrink-0 text-xs tabular-nums', urgent ? 'font-medium text-ink' : 'text-ink-3')} title={full(row.waiting_since!)}>
               {t('inbox.waiting', { span: span(waited) })}
             </span>
           ) : (

@@ -28,6 +28,7 @@ export default function InboxPage() {
   useOffer(commands)
   return (
     <div className="grid h-full min-h-0 sm:grid-cols-[minmax(280px,340px)_minmax(0,1fr)]">
+      {!open && <h1 className="sr-only">{t('nav.inbox')}</h1>}
       <section aria-label={t('inbox.list')} className={cx('min-h-0 min-w-0 border-e bg-surface', open && 'max-sm:hidden')}>
         <ConversationList search={search} selected={open?.params.conversationId ?? null} />
       </section>

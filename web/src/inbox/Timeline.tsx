@@ -34,7 +34,7 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
           {entries.map((entry) => (
             <li key={entry.key}>
               {entry.kind === 'day' && (
-                <div className="my-4 flex items-center gap-3 text-xs text-ink-3 first:mt-0">
+                <div className="mt-6 mb-4 flex items-center gap-3 text-xs text-ink-3">
                   <span className="h-px flex-1 bg-line" />
                   <time>{day(entry.at, now)}</time>
                   <span className="h-px flex-1 bg-line" />

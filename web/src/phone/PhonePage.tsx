@@ -30,11 +30,11 @@ export default function PhonePage() {
         data-sent={phone.sent}
         data-marks={phone.marks}
         data-call={phone.callId ?? undefined}
-        className="scroll-thin flex min-h-0 flex-col items-center overflow-y-auto p-6 md:border-e"
+        className="scroll-thin flex min-h-0 flex-col items-center justify-center-safe overflow-y-auto p-6 md:border-e"
       >
-        <h1 className="text-lg font-semibold">{t('phone.title')}</h1>
+        <h1 className="text-xl font-semibold tracking-tight">{t('phone.title')}</h1>
         <p className="mt-1 max-w-xs text-center text-sm text-balance text-ink-2">{t('phone.about')}</p>
-        <div className="flex min-h-72 flex-1 flex-col items-center justify-center gap-5 py-6">
+        <div className="flex min-h-80 flex-col items-center justify-center gap-5 py-6">
           <Status />
           <BigButton />
           {busy ? <PhoneLevelMeters /> : <Explain permission={permission} />}

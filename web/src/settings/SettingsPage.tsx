@@ -12,7 +12,7 @@ export default function SettingsPage() {
   return (
     <div className="grid h-full min-h-0 grid-rows-[auto_minmax(0,1fr)] bg-surface md:grid-cols-[216px_minmax(0,1fr)] md:grid-rows-1">
       <nav aria-label={t('settings.title')} className="scroll-thin flex gap-px overflow-x-auto border-b p-2 md:flex-col md:border-e md:border-b-0">
-        <h1 className="flex h-9 items-center px-2.5 text-lg font-semibold max-md:hidden">{t('settings.title')}</h1>
+        <h1 className="flex h-9 items-center px-2.5 text-lg font-semibold max-md:sr-only">{t('settings.title')}</h1>
         <Link to="/settings/agent" className={item}>
           <Bot className="size-4" aria-hidden /> {t('place.agent')}
         </Link>

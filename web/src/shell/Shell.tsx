@@ -174,7 +174,7 @@ function Colleagues() {
   if (others.length === 0) return null
   return (
     <Hint label={t('nav.here', { names: others.map((person) => person.name).join(', ') })}>
-      <button type="button" aria-label={t('nav.here', { names: others.map((person) => person.name).join(', ') })} className="flex cursor-default -space-x-1.5 rounded-full max-lg:hidden">
+      <button type="button" aria-label={t('nav.here', { names: others.map((person) => person.name).join(', ') })} className="flex cursor-default -space-x-1 rounded-full max-lg:hidden">
         {others.slice(0, 3).map((person) => (
           <Avatar key={person.id} id={person.id} name={person.name} size="sm" className="ring-2 ring-canvas" />
         ))}
@@ -258,7 +258,7 @@ function BottomBar() {
         </Link>
         <Link to="/phone" className={item}>
           <PhoneCall className="size-5" aria-hidden />
-          {t('nav.phone')}
+          {t('nav.phone_short')}
         </Link>
         <Link to="/settings" className={item}>
           <Settings className="size-5" aria-hidden />

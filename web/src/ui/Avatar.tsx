@@ -23,9 +23,11 @@ export function Avatar({ id, name, size = 'md', className }: { id: string; name:
     <span
       aria-hidden
       className={cx('avatar inline-flex shrink-0 items-center justify-center rounded-full font-semibold select-none', sizes[size], className)}
+      // A picture made of letters, not text: it is drawn by the style sheet.
+      data-letters={letters}
       style={{ '--hue': hue(id) } as React.CSSProperties}
     >
-      {letters || <UserRound className="size-[55%]" />}
+      {!letters && <UserRound className="size-[55%]" />}
     </span>
   )
 }

@@ -1,0 +1,115 @@
+// Driving Chromium: how it is launched, signed in, and looked at. Everything a browser test of Switchboard needs.
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { chromium } from 'playwright-core'
+
+export const url = process.env.SWITCHBOARD_URL ?? 'http://127.0.0.1:5000'
+export const shots = new URL('./shots/', import.meta.url).pathname
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** `wav`: a file that is played as the microphone. */
+export function launch({ wav, headless = true } = {}) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--autoplay-policy=no-user-gesture-required',
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      ...(wav ? [`--use-file-for-fake-audio-capture=${wav}%noloop`] : []),
+    ],
+  })
+}
+
+/** The four looks that every place is seen in; each at both widths. */
+export const looks = ['light', 'dark'].flatMap((theme) =>
+  ['en', 'he'].flatMap((language) =>
+    [1440, 390].map((width) => ({ theme, language, width, height: width === 390 ? 844 : 900, name: `${width}-${theme}-${language === 'he' ? 'rtl' : 'ltr'}` })),
+  ),
+)
+
+/** A browser window of its own: theme, language and size as given; console errors and page errors are collected. */
+export async function open(browser, { theme = 'light', language = 'en', width = 1440, height = 900 } = {}) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    locale: language,
+    reducedMotion: 'reduce',
+    hasTouch: width < 720,
+    permissions: ['microphone', 'clipboard-read', 'clipboard-write'],
+    ignoreHTTPSErrors: true,
+  })
+  await context.addInitScript((chosen) => localStorage.setItem('switchboard.language', chosen), language)
+  const page = await context.newPage()
+  page.faults = []
+  page.on('pageerror', (error) => page.faults.push(`page error: ${error.message}`))
+  page.on('console', (message) => {
+    // A request that the test makes fail on purpose is logged by the browser itself.
+    if (message.type() === 'error' && !/Failed to load resource|WebSocket connection|net::ERR/.test(message.text())) page.faults.push(message.text())
+  })
+  page.setDefaultTimeout(15_000)
+  return page
+}
+
+/** Signs in by a one-time link (a whole address or its token) or by password, and waits for the inbox. */
+export async function signIn(page, { link = process.env.SWITCHBOARD_SIGN_IN_LINK, email, password, tenant } = {}) {
+  if (email) {
+    await page.goto(`${url}/sign-in`)
+    await page.getByLabel(/^(Email|דוא|البريد)/).fill(email)
+    await page.locator('input[name=password]').fill(password)
+    await page.locator('button[type=submit]').click()
+    if (tenant) {
+      await page.locator('input[name=tenant]').fill(tenant)
+      await page.locator('button[type=submit]').click()
+    }
+  } else {
+    if (!link) throw new Error('SWITCHBOARD_SIGN_IN_LINK is not set')
+    const token = link.includes('#link=') ? link.split('#link=')[1] : link
+    await page.goto(`${url}/sign-in#link=${token}`)
+  }
+  await page.waitForURL(/\/inbox/)
+  await live(page)
+}
+
+/** Several windows of one member: the first signs in, the others share its cookie. */
+export async function shareSession(from, to) {
+  await to.context().addCookies(await from.context().cookies())
+}
+
+/** Waits until the badge says that the feed is live and caught up. */
+export async function live(page) {
+  await page.locator('[data-testid=connection][data-state=live]').first().waitFor({ state: 'attached' })
+}
+
+/** Accessibility faults of the page as it stands, one line each. */
+export async function axe(page) {
+  await page.evaluate(axeSource)
+  const { violations } = await page.evaluate(() =>
+    globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }),
+  )
+  return violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(' ')}: ${node.failureSummary?.split('\n')[1]?.trim() ?? rule.help}`))
+}
+
+export async function shoot(page, name) {
+  mkdirSync(shots, { recursive: true })
+  await page.screenshot({ path: `${shots}${name}.png` })
+}
+
+/** Waits for something to become true, and says what it last was. */
+export async function eventually(what, check, timeoutMs = 10_000) {
+  const end = Date.now() + timeoutMs
+  let last
+  while (Date.now() < end) {
+    last = await check()
+    if (last) return last
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`${what}: did not come true within ${timeoutMs} ms (last: ${JSON.stringify(last)})`)
+}

@@ -1,0 +1,44 @@
+// Every language says everything: no text missing, none left over, every blank filled with the same values.
+import { describe, expect, it } from 'vitest'
+import ar from './ar'
+import en from './en'
+import more from './en-more'
+import he from './he'
+
+type Tree = { [key: string]: string | Tree }
+
+function flat(tree: Tree, path = ''): Map<string, string> {
+  const texts = new Map<string, string>()
+  for (const [key, value] of Object.entries(tree)) {
+    if (typeof value === 'string') texts.set(path + key, value)
+    else for (const [inner, text] of flat(value, `${path}${key}.`)) texts.set(inner, text)
+  }
+  return texts
+}
+
+const PLURAL = /_(zero|one|two|few|many|other)$/
+const blanks = (text: string) => (text.match(/\{\{.*?\}\}|<\w+\/>/g) ?? []).sort().join(' ')
+const english = flat({ ...en, ...more } as Tree)
+
+describe.each([
+  ['he', flat(he as Tree)],
+  ['ar', flat(ar as Tree)],
+])('%s', (language, texts) => {
+  it('has every text and no other', () => {
+    const bases = (map: Map<string, string>) => new Set([...map.keys()].map((key) => key.replace(PLURAL, '')))
+    expect([...bases(texts)].sort()).toEqual([...bases(english)].sort())
+  })
+
+  it('has every plural form that the language needs', () => {
+    const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories
+    const plurals = new Set([...english.keys()].filter((key) => PLURAL.test(key)).map((key) => key.replace(PLURAL, '')))
+    for (const key of plurals) for (const form of forms) expect(texts.has(`${key}_${form}`), `${key}_${form}`).toBe(true)
+  })
+
+  it('fills the same blanks', () => {
+    for (const [key, text] of texts) {
+      const original = english.get(key) ?? english.get(key.replace(PLURAL, '_other'))
+      expect(blanks(text), key).toBe(blanks(original ?? ''))
+    }
+  })
+})
