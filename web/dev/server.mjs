@@ -23,7 +23,9 @@ const staff = ['Dana Levi', 'Ben Ortiz', 'Mariam Haddad', 'Sam Lee'].map((name, 
   disabled: false,
   created_at: ago(90_000),
 }))
-const me = { staff: { ...staff[0], totp_enabled: false }, tenant: { id: 't1', slug: 'northside', name: 'Northside Dental', timezone: 'America/New_York', locale: 'en' } }
+const meOf = (id) => ({ staff: { ...(staff.find((each) => each.id === id) ?? staff[0]), totp_enabled: false }, tenant: { id: 't1', slug: 'northside', name: 'Northside Dental', timezone: 'America/New_York', locale: 'en' } })
+const whoBy = (request) => request.headers.authorization?.slice(7) || /demo=([^;]+)/.exec(request.headers.cookie ?? '')?.[1]
+const me = meOf(staff[0].id)
 const person = (n) => ({ id: staff[n].id, name: staff[n].name })
 
 const inboxes = [
@@ -184,12 +186,12 @@ const routes = {
   'POST auth/login': (_, body) => {
     if (body.password !== 'correct horse battery') return problem(401, 'bad_credentials', 'Wrong.')
     if (body.email.startsWith('totp') && body.totp !== '123456') return problem(401, 'totp_required', 'A code is needed.')
-    return session()
+    return session(staff[0].id)
   },
-  'POST auth/link': (_, body) => (body.token === 'demo' ? session() : problem(401, 'bad_credentials', 'Used.')),
-  'POST auth/refresh': (_, __, ___, request) => (request.headers.cookie?.includes('demo=1') ? session() : problem(401, 'signed_out', 'No session.')),
+  'POST auth/link': (_, body) => (body.token === 'demo' ? session(staff[0].id) : staff.some((each) => each.id === body.token) ? session(body.token) : problem(401, 'bad_credentials', 'Used.')),
+  'POST auth/refresh': (_, __, ___, request) => (/demo=./.test(request.headers.cookie ?? '') ? session(whoBy({ headers: { cookie: request.headers.cookie } })) : problem(401, 'signed_out', 'No session.')),
   'POST auth/logout': () => ok(null, 204, { 'set-cookie': 'demo=; Max-Age=0; Path=/' }),
-  'GET me': () => ok(me),
+  'GET me': (_, __, ___, request) => ok(meOf(whoBy(request))),
   'POST me/totp': () => ok({ secret: 'JBSWY3DPEHPK3PXP', otpauth_url: 'otpauth://totp/x' }),
   'POST me/totp/confirm': () => ok({ recovery_codes: ['k3f9-22aa', '91mm-p0q2', 'zz81-77xy', 'b2b2-c3c3'] }),
   'POST me/totp/disable': () => ok(null, 204),
@@ -198,7 +200,7 @@ const routes = {
   'POST staff': (_, body) => {
     const row = { id: randomUUID(), disabled: false, created_at: now(), ...body }
     staff.push(row)
-    return ok({ staff: row, sign_in_link: '/sign-in#link=abc123' }, 201)
+    return ok({ staff: row, sign_in_link: `/sign-in#link=${row.id}` }, 201)
   },
   'PATCH staff/:id': (_, body, id) => ok(Object.assign(staff.find((each) => each.id === id), body)),
   'GET api-keys': (query) => ok(page(apiKeys, query)),
@@ -223,17 +225,17 @@ const routes = {
     emit('contact.updated', { contact })
     return ok(contact)
   },
-  'GET conversations/counts': () => {
+  'GET conversations/counts': (_, __, ___, request) => {
     const open = conversations.filter((row) => row.status === 'open')
-    return ok({ open: open.length, mine: open.filter((row) => row.assignee?.id === me.staff.id).length, unassigned: open.filter((row) => !row.assignee).length, closed: conversations.length - open.length })
+    return ok({ open: open.length, mine: open.filter((row) => row.assignee?.id === whoBy(request)).length, unassigned: open.filter((row) => !row.assignee).length, closed: conversations.length - open.length })
   },
-  'GET conversations': (query) => {
+  'GET conversations': (query, _, __, request) => {
     const assignee = query.get('assignee')
     const rows = sorted().filter(
       (row) =>
         (!query.get('status') || row.status === query.get('status')) &&
         (!query.get('channel') || row.channel === query.get('channel')) &&
-        (!assignee || (assignee === 'none' ? !row.assignee : row.assignee?.id === (assignee === 'me' ? me.staff.id : assignee))),
+        (!assignee || (assignee === 'none' ? !row.assignee : row.assignee?.id === (assignee === 'me' ? whoBy(request) : assignee))),
     )
     return ok(page(rows.map(rest), query))
   },
@@ -251,19 +253,19 @@ const routes = {
     emit('conversation.updated', { conversation: forFeed(row) })
     return ok(rest(row))
   },
-  'POST conversations/:id/seen': (_, __, id) => {
+  'POST conversations/:id/seen': (_, __, id, request) => {
     const row = conversations.find((each) => each.id === id)
     row.seen = row.inbound_count
-    emit('conversation.seen', { conversation_id: id, staff_id: me.staff.id, seen_count: row.seen })
+    emit('conversation.seen', { conversation_id: id, staff_id: whoBy(request), seen_count: row.seen })
     return ok(null, 204)
   },
   'GET conversations/:id/messages': (query, _, id) => ok(page(messages.get(id) ?? [], query)),
-  'POST conversations/:id/messages': (_, body, id) => {
+  'POST conversations/:id/messages': (_, body, id, request) => {
     const row = conversations.find((each) => each.id === id)
     const before = messages.get(id).find((each) => each.draft_key === body.draft_key)
     if (before) return ok(before)
     if (body.body.includes('refuse')) return problem(422, 'opted_out', 'Opted out.')
-    const message = addMessage(row, { direction: body.kind === 'note' ? 'note' : 'out', body: body.body, draft_key: body.draft_key, state: body.kind === 'note' ? 'sent' : 'queued' })
+    const message = addMessage(row, { direction: body.kind === 'note' ? 'note' : 'out', body: body.body, by: staff.findIndex((each) => each.id === whoBy(request)), draft_key: body.draft_key, state: body.kind === 'note' ? 'sent' : 'queued' })
     if (row.status === 'closed') row.status = 'open'
     emit('message.created', { message: { ...message }, conversation: forFeed(row) })
     const states = body.body.includes('fail') ? ['sending', 'failed'] : ['sending', 'sent', 'delivered', 'read']
@@ -309,7 +311,7 @@ const routes = {
     emit('agent_settings.updated', { version: settingsVersion })
     return ok(settings, 200, { etag: `"${settingsVersion}"` })
   },
-  'POST live/ticket': () => ok({ ticket: ticket(), expires_in_s: 30 }),
+  'POST live/ticket': (_, __, ___, request) => ok({ ticket: ticket(whoBy(request)), expires_in_s: 30 }),
   'GET presence': () => ok({ staff: [0, 1, 2].map((n) => ({ ...person(n), state: 'online' })) }),
   // Only here: what a test makes happen.
   'POST _/sms': (_, body) => {
@@ -335,12 +337,12 @@ const routes = {
     return ok({})
   },
 }
-function session() {
-  return ok({ access_token: 'demo', expires_in_s: 900, staff: me }, 200, { 'set-cookie': 'demo=1; Path=/; HttpOnly' })
+function session(id) {
+  return ok({ access_token: id, expires_in_s: 900, staff: meOf(id) }, 200, { 'set-cookie': `demo=${id}; Path=/; HttpOnly` })
 }
-function ticket() {
+function ticket(id) {
   const made = randomUUID()
-  tickets.set(made, true)
+  tickets.set(made, id)
   return made
 }
 function tone() {
@@ -389,8 +391,15 @@ server.on('upgrade', (request, socket, head) => {
 function onLive(socket) {
   socket.on('message', (data) => {
     const frame = JSON.parse(data)
-    if (frame.type === 'typing') return signal('typing', { conversation_id: frame.conversation_id, staff: person(0), draft: frame.draft }, socket)
+    const who = { id: socket.who, name: staff.find((each) => each.id === socket.who)?.name }
+    if (frame.type === 'typing') return signal('typing', { conversation_id: frame.conversation_id, staff: who, draft: frame.draft }, socket)
+    if (frame.type === 'viewing') {
+      if (socket.viewing) signal('viewing', { conversation_id: socket.viewing, staff: who, viewing: false }, socket)
+      socket.viewing = frame.conversation_id
+      if (socket.viewing) signal('viewing', { conversation_id: socket.viewing, staff: who, viewing: true }, socket)
+    }
     if (frame.type !== 'hello') return
+    socket.who = tickets.get(frame.ticket)
     if (!tickets.delete(frame.ticket)) return socket.close()
     const position = frame.position
     const recovered = position?.epoch === EPOCH

@@ -67,6 +67,7 @@ function Details({ call, turns }: { call: Call; turns: Turn[] }) {
       </header>
       <div className="grid gap-x-10 gap-y-6 pt-5 md:grid-cols-[minmax(0,1fr)_240px]">
         <section aria-label={t('call.transcript')} className="min-w-0">
+          <h2 className="sr-only">{t('call.transcript')}</h2>
           {call.summary && (
             <p dir="auto" className="mb-4 rounded bg-sunken p-3 text-base">
               {call.summary}

@@ -9,7 +9,7 @@ export function Lanes({ turns }: { turns: Turn[] }) {
   const end = Math.max(1, ...turns.map((turn) => turn.ended_ms))
   const share = (ms: number) => `${(ms / end) * 100}%`
   return (
-    <figure className="mb-5" role="img" aria-label={t('call.lanes')}>
+    <div className="mb-5" role="img" aria-label={t('call.lanes')}>
       <div className="relative h-10 rounded bg-sunken" dir="ltr">
         <span className="absolute inset-x-0 top-1/2 h-px bg-line" />
         {spoken.map((turn) => (
@@ -22,10 +22,10 @@ export function Lanes({ turns }: { turns: Turn[] }) {
           </span>
         ))}
       </div>
-      <figcaption className="mt-1 flex justify-between text-xs text-ink-3 tabular-nums" dir="ltr">
+      <div className="mt-1 flex justify-between text-xs text-ink-3 tabular-nums" dir="ltr">
         <span>0:00</span>
         <span>{stopwatch(end)}</span>
-      </figcaption>
-    </figure>
+      </div>
+    </div>
   )
 }

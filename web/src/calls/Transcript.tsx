@@ -80,7 +80,7 @@ function Lane({ speaker, label, children, faint }: { speaker: 'caller' | 'agent'
           faint && 'border-dashed',
         )}
       >
-        <h4 className="sr-only">{label}</h4>
+        <h3 className="sr-only">{label}</h3>
         {children}
       </div>
     </li>

@@ -22,7 +22,7 @@ export default function CallEntry({ message }: { message: Message }) {
     <article data-testid="call-entry" className="my-4 rounded border p-3">
       <div className="flex items-center gap-2.5">
         <Icon className="size-4 shrink-0 text-ink-3" aria-hidden />
-        <h3 className="min-w-0 flex-1 truncate text-sm font-medium">{voicemail ? t('call.voicemail') : call ? outcomeWords(call, t) : t('call.call')}</h3>
+        <h2 className="min-w-0 flex-1 truncate text-sm font-medium">{voicemail ? t('call.voicemail') : call ? outcomeWords(call, t) : t('call.call')}</h2>
         <span className="shrink-0 text-xs text-ink-3 tabular-nums">
           {call?.duration_ms ? `${duration(call.duration_ms)} · ` : ''}
           <time dateTime={message.created_at} title={full(message.created_at)}>

@@ -78,7 +78,8 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
           </div>
           <textarea
             ref={area}
-            dir="auto"
+            // Empty, it has no direction of its own: the placeholder keeps the page's.
+            dir={text ? 'auto' : undefined}
             rows={2}
             value={text}
             aria-label={shown === 'note' ? t('composer.note_label') : t('composer.reply_label')}

@@ -88,14 +88,14 @@ function Bubble({ direction, first, author, avatar, text, foot, testId, children
     <article data-testid={testId} data-direction={direction} className={cx('flex gap-2', first ? 'mt-3' : 'mt-0.5', ours && 'flex-row-reverse')}>
       <div className="w-6 shrink-0 pt-0.5">{first && avatar}</div>
       <div className={cx('flex max-w-[min(85%,60ch)] min-w-0 flex-col', ours ? 'items-end' : 'items-start')}>
-        <h3 className={first && direction === 'note' ? 'mb-1 flex items-center gap-1.5 text-xs text-ink-2' : 'sr-only'}>
+        <h2 className={first && direction === 'note' ? 'mb-1 flex items-center gap-1.5 text-xs text-ink-2' : 'sr-only'}>
           <bdi>{author}</bdi>
           {direction === 'note' && (
             <span className="inline-flex items-center gap-1">
               · <Lock className="size-3" aria-hidden /> {t('message.note_private')}
             </span>
           )}
-        </h3>
+        </h2>
         <div
           className={cx(
             'max-w-full rounded px-3 py-1.5 text-base',

@@ -31,7 +31,7 @@ export function Section({ title, about, children }: { title: string; about?: str
 
 /** A setting that reads like a sentence; its inputs stand where the words would. */
 export function Sentence({ children }: { children: ReactNode }) {
-  return <p className="text-base leading-10 [&_input]:mx-1.5 [&_input]:inline-block [&_input]:w-auto [&_select]:mx-1.5 [&_select]:inline-block [&_select]:w-auto">{children}</p>
+  return <p className="text-base leading-10 [&_:is(input,select)]:mx-1 [&_:is(input,select)]:inline-block [&_:is(input,select)]:w-auto [&_:is(input,select)]:first:ms-0">{children}</p>
 }
 
 /** Something to take elsewhere: shown in full, copied with one click. */

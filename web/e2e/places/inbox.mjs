@@ -1,0 +1,149 @@
+// The inbox as staff use it. Needs at least one conversation that can be answered by text message.
+import assert from 'node:assert/strict'
+import { eventually, live, open, signIn, url } from '../browser.mjs'
+
+async function inbox(browser, name) {
+  const page = await open(browser)
+  await signIn(page, { name })
+  await page.goto(`${url}/inbox?channel=sms`)
+  await live(page)
+  return page
+}
+
+/** Opens the first conversation whose composer takes a reply. */
+async function openAnswerable(page) {
+  const rows = page.getByTestId('conversation-row')
+  await rows.first().waitFor()
+  for (let n = 0; n < (await rows.count()); n++) {
+    await rows.nth(n).click()
+    await page.getByRole('textbox', { name: /^(Reply|Note for the team)$/ }).waitFor()
+    if (await page.getByRole('button', { name: 'Reply', exact: true }).isEnabled()) return
+  }
+  throw new Error('no conversation can be answered')
+}
+
+const say = async (page, text) => {
+  await page.getByRole('textbox', { name: 'Reply' }).fill(text)
+  await page.keyboard.press('Control+Enter')
+}
+const bubbles = (page, text) => page.getByTestId('timeline').locator('article', { hasText: text })
+
+test('inbox: a reply shows at once and is there once', async (browser) => {
+  const page = await inbox(browser)
+  await openAnswerable(page)
+  const text = `Hello ${Date.now()}`
+  await say(page, text)
+  await bubbles(page, text).first().waitFor({ timeout: 500 })
+  await page.locator('article', { hasText: text }).getByTestId('tick').and(page.locator('[data-state=sent], [data-state=delivered], [data-state=read], [data-state=queued]')).waitFor()
+  assert.equal(await bubbles(page, text).count(), 1)
+  assert.deepEqual(page.faults, [])
+})
+
+test('inbox: what is sent without a connection waits, survives a reload, and arrives once', async (browser) => {
+  const page = await inbox(browser)
+  await openAnswerable(page)
+  await page.context().setOffline(true)
+  const text = `Kept ${Date.now()}`
+  await say(page, text)
+  await page.getByTestId('outgoing').filter({ hasText: text }).locator('[data-state=waiting]').waitFor()
+  await page.locator('[data-testid=connection][data-state=offline]').first().waitFor()
+  await page.context().setOffline(false)
+  await live(page)
+  await eventually('the message left the outbox', async () => (await page.getByTestId('outgoing').count()) === 0)
+  assert.equal(await bubbles(page, text).count(), 1)
+  await page.reload()
+  await bubbles(page, text).first().waitFor()
+  assert.equal(await bubbles(page, text).count(), 1)
+})
+
+test('inbox: a draft survives leaving and coming back', async (browser) => {
+  const page = await inbox(browser)
+  await openAnswerable(page)
+  const box = page.getByRole('textbox', { name: 'Reply' })
+  await box.fill('Half a thought')
+  const address = page.url()
+  await page.goto(`${url}/calls`)
+  await page.goto(address)
+  assert.equal(await box.inputValue(), 'Half a thought')
+  await box.fill('')
+})
+
+test('inbox: segments are counted as the network counts', async (browser) => {
+  const page = await inbox(browser)
+  await openAnswerable(page)
+  const box = page.getByRole('textbox', { name: 'Reply' })
+  await box.fill('a'.repeat(161))
+  assert.equal(await page.getByTestId('segments').getAttribute('data-count'), '2')
+  await box.fill('שלום')
+  assert.equal(await page.getByTestId('segments').getAttribute('data-count'), '1')
+  await box.fill('')
+})
+
+test('inbox: a note is only the team’s', async (browser) => {
+  const page = await inbox(browser)
+  await openAnswerable(page)
+  await page.locator('h1').first().click()
+  await page.keyboard.press('n')
+  const text = `Note ${Date.now()}`
+  await page.getByRole('textbox', { name: 'Note for the team' }).fill(text)
+  await page.getByRole('button', { name: 'Add note' }).click()
+  await page.locator('article[data-direction=note]', { hasText: text }).waitFor()
+})
+
+test('inbox: close and reopen by key', async (browser) => {
+  const page = await inbox(browser)
+  await openAnswerable(page)
+  await page.locator('h1').first().click()
+  await page.keyboard.press('e')
+  await page.getByRole('button', { name: 'Reopen' }).waitFor({ timeout: 1000 })
+  await page.keyboard.press('e')
+  await page.getByRole('button', { name: 'Close', exact: true }).first().waitFor({ timeout: 1000 })
+})
+
+test('inbox: j and k move, the palette finds, ? helps', async (browser) => {
+  const page = await inbox(browser)
+  await page.getByTestId('conversation-row').first().waitFor()
+  await page.keyboard.press('j')
+  await page.waitForURL(/\/inbox\/./)
+  const first = page.url()
+  await page.keyboard.press('j')
+  await page.waitForURL((now) => now.href !== first)
+  await page.keyboard.press('k')
+  await page.waitForURL((now) => now.href === first)
+  await page.keyboard.press('?')
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').fill('unassigned')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/view=unassigned/)
+})
+
+test('inbox: a colleague is seen looking and writing, and what they sent while one was away is there once', async (browser) => {
+  const one = await inbox(browser, 'Robin Example')
+  const two = await inbox(browser, 'Kim Example')
+  await openAnswerable(one)
+  await two.goto(one.url())
+  await live(two)
+  await one.getByTestId('viewers').filter({ hasText: 'Kim Example' }).waitFor()
+  await one.getByRole('textbox', { name: 'Reply' }).pressSequentially('We can do')
+  await two.getByTestId('others-writing').filter({ hasText: 'Robin Example is writing' }).filter({ hasText: 'We can do' }).waitFor()
+  const text = `Both ${Date.now()}`
+  await say(one, text)
+  await bubbles(two, text).first().waitFor()
+  await two.context().setOffline(true)
+  await two.locator('[data-testid=connection][data-state=offline]').first().waitFor()
+  const missed = [1, 2, 3].map((n) => `Missed ${n} ${Date.now()}`)
+  for (const each of missed) {
+    await say(one, each)
+    await bubbles(one, each).first().waitFor()
+  }
+  await eventually('all three are confirmed', async () => (await one.getByTestId('outgoing').count()) === 0)
+  await two.context().setOffline(false)
+  await live(two)
+  for (const each of missed) {
+    await bubbles(two, each).first().waitFor()
+    assert.equal(await bubbles(two, each).count(), 1)
+  }
+  assert.deepEqual([...one.faults, ...two.faults], [])
+})
