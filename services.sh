@@ -30,7 +30,12 @@ step() {
 	log=$(mktemp)
 	say "$text …"
 	if ! "$@" >"$log" 2>&1 </dev/null; then
-		tail -n 60 "$log" >&2
+		# Some tools name the cause first and then explain themselves at length.
+		if [ "$(wc -l <"$log")" -gt 80 ]; then
+			head -n 30 "$log" >&2 && echo '   […]' >&2 && tail -n 40 "$log" >&2
+		else
+			cat "$log" >&2
+		fi
 		rm -f "$log"
 		fail "$text: did not work (see above)"
 	fi

@@ -45,8 +45,8 @@ CREATE TABLE refresh_families (
     CONSTRAINT refresh_families_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES staff (tenant_id, id) ON DELETE CASCADE
 );
 SELECT protect_table('refresh_families');
--- The live feed's look over all tenants: does the sign-in behind a socket still stand?
-SELECT open_to_system('refresh_families', 'SELECT (tenant_id, id, revoked_at)');
+-- The live feed's look over all tenants (does the sign-in behind a socket still stand?), and the sweep of ended ones.
+SELECT open_to_system('refresh_families', 'SELECT, DELETE');
 CREATE INDEX refresh_families_staff_idx ON refresh_families (tenant_id, staff_id);
 
 CREATE TABLE refresh_tokens (
@@ -95,3 +95,4 @@ CREATE TABLE sign_in_links (
     CONSTRAINT sign_in_links_staff_fkey FOREIGN KEY (tenant_id, staff_id) REFERENCES staff (tenant_id, id) ON DELETE CASCADE
 );
 SELECT protect_table('sign_in_links');
+SELECT open_to_system('sign_in_links', 'SELECT, DELETE');

@@ -28,3 +28,5 @@ CREATE TABLE idempotency_keys (
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, actor_id, key)
 );
 SELECT protect_table('idempotency_keys');
+SELECT open_to_system('idempotency_keys', 'SELECT, DELETE');
+CREATE INDEX idempotency_keys_age_idx ON idempotency_keys (created_at);

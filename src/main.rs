@@ -1,5 +1,6 @@
 //! The one binary: its subcommands are the roles and what an operator does by hand.
 mod cmd;
+mod demo;
 mod own_services;
 mod process;
 mod progress;
@@ -37,6 +38,14 @@ enum Command {
     /// Tenants: make one, list them.
     #[command(subcommand)]
     Tenant(cmd::tenant::Command),
+    /// Staff: add somebody, make a link that signs somebody in, list them.
+    #[command(subcommand)]
+    User(cmd::user::Command),
+    /// API keys: make one, list them.
+    #[command(subcommand)]
+    Token(cmd::token::Command),
+    /// Makes the demo tenant where there is none and prints a link that signs in there.
+    Seed,
     /// Prints the API's document.
     Openapi,
 }
@@ -69,6 +78,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Scheduler => Box::pin(cmd::scheduler::run(file)).await?,
         Command::Migrate(arguments) => cmd::migrate::run(file, &arguments).await?,
         Command::Doctor => return cmd::doctor::run(file).await,
+        Command::User(command) => cmd::user::run(file, command).await?,
+        Command::Token(command) => cmd::token::run(file, command).await?,
+        Command::Seed => cmd::seed::run(file).await?,
         Command::Openapi => cmd::openapi::run()?,
         Command::Tenant(command) => cmd::tenant::run(file, command).await?,
     }

@@ -3,11 +3,14 @@
 mod edge;
 mod extract;
 mod gate;
+mod idempotency;
+mod jobs;
 mod openapi;
 mod operations;
 mod origin;
 mod router;
 mod versioned;
+mod web;
 
 mod api_keys;
 mod audit;

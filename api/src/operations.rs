@@ -58,6 +58,10 @@ pub const OPERATIONS: &[Operation] = &[
     needs(Admin, "GET", "/api-keys"),
     needs(Admin, "POST", "/api-keys"),
     needs(Admin, "DELETE", "/api-keys/{id}"),
+    // jobs
+    needs(Admin, "GET", "/jobs/dead"),
+    needs(Admin, "POST", "/jobs/{id}/replay"),
+    needs(Admin, "GET", "/jobs/stats"),
     // live: the socket's caller is proved by the ticket in its first frame
     needs(ReadOnly, "POST", "/live/ticket"),
     open("GET", "/live"),

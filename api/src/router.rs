@@ -3,13 +3,12 @@
 use axum::extract::DefaultBodyLimit;
 use axum::{Router, middleware};
 use hub::Hub;
-use hub::error::Error;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{api_keys, audit, auth, edge, gate, live, me, openapi, staff};
+use crate::{api_keys, audit, auth, edge, gate, idempotency, jobs, live, me, openapi, staff, web};
 
 /// A JSON body at most; uploads set their own limit on their route.
-const BODY_MAX: usize = 256 * 1024;
+pub(crate) const BODY_MAX: usize = 256 * 1024;
 
 /// Every operation of `/api/v1`, by noun. Each is also a line of `operations.rs`.
 pub(crate) fn operations() -> OpenApiRouter<Hub> {
@@ -17,6 +16,7 @@ pub(crate) fn operations() -> OpenApiRouter<Hub> {
         .merge(api_keys::routes())
         .merge(audit::routes())
         .merge(auth::routes())
+        .merge(jobs::routes())
         .merge(live::routes())
         .merge(me::routes())
         .merge(staff::routes());
@@ -31,6 +31,7 @@ fn intake() -> Router<Hub> {
 /// All routes of the api role, but for health and metrics.
 pub fn router(hub: Hub) -> Router {
     let (operations, document) = operations()
+        .layer(middleware::from_fn_with_state(hub.clone(), idempotency::keep))
         .layer(middleware::from_fn_with_state(hub.clone(), gate::check))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .split_for_parts();
@@ -38,7 +39,7 @@ pub fn router(hub: Hub) -> Router {
         .merge(operations)
         .merge(openapi::routes(document))
         .merge(intake())
-        .fallback(|| async { Error::NotFound("page") })
+        .merge(web::routes())
         .layer(middleware::from_fn_with_state(hub.clone(), edge::wrap))
         .with_state(hub)
 }

@@ -10,6 +10,7 @@ pub(crate) mod refresh;
 pub mod revocation;
 mod session;
 mod snapshot;
+mod sweep;
 mod throttle;
 pub mod ticket;
 pub mod totp;
@@ -30,6 +31,7 @@ use crate::{Hub, api_key};
 
 pub use revocation::Revoked;
 pub use session::{Came, Opened, Session, refresh, sign_out};
+pub use sweep::sweep;
 
 /// How stale a role, a membership or a key may be in this process. With the other second of a request's life it keeps the
 /// promise "within 2 s" without Redis, which only makes it faster.

@@ -84,6 +84,17 @@ impl Db {
         Ok(SystemTx { inner })
     }
 
+    /// Hands out jobs whose rows are committed already; when Redis cannot be told, the sweeper does.
+    pub(crate) async fn hand_out(&self, jobs: &[job::stream::Hint]) {
+        if jobs.is_empty() {
+            return;
+        }
+        let told = tokio::time::timeout(TELL_LIMIT, job::stream::hand_out(&self.kv, jobs)).await;
+        if !matches!(told, Ok(Ok(()))) {
+            metrics::counter!("switchboard_redis_untold_commits_total").increment(1);
+        }
+    }
+
     /// Answers when the database does.
     pub async fn ping(&self) -> Result<()> {
         sqlx::query_scalar!("SELECT 1").fetch_one(&self.pool).await?;

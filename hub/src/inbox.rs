@@ -177,16 +177,18 @@ pub async fn get(tx: &mut Tx, id: InboxId) -> Result<Inbox> {
     .ok_or(Error::NotFound("inbox"))
 }
 
-/// The inbox that texts to a number go out from when the conversation has none of its own: the oldest that can send.
-pub async fn for_texts(tx: &mut Tx) -> Result<Option<Inbox>> {
+/// The inbox that texts go out from where a conversation's own cannot: the one of the number that was called, else the
+/// oldest that can send.
+pub async fn for_texts(tx: &mut Tx, number: Option<&str>) -> Result<Option<Inbox>> {
     let found = sqlx::query_as!(
         Inbox,
         r#"SELECT id, channel AS "channel: Channel", address, name, connection_id, settings,
              disabled_at IS NOT NULL AS "disabled!", created_at
          FROM inboxes
          WHERE tenant_id = $1 AND channel = 'sms' AND connection_id IS NOT NULL AND disabled_at IS NULL
-         ORDER BY id LIMIT 1"#,
-        tx.tenant().uuid()
+         ORDER BY address = $2 DESC NULLS LAST, id LIMIT 1"#,
+        tx.tenant().uuid(),
+        number
     )
     .fetch_optional(&mut **tx)
     .await?;

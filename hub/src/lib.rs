@@ -2,6 +2,7 @@
 
 pub mod agent_settings;
 pub mod api_key;
+pub mod attachment;
 pub mod audit;
 pub mod auth;
 pub mod call;
@@ -9,12 +10,15 @@ pub mod capacity;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod contact;
+pub mod conversation;
 pub mod cursor;
 pub mod db;
 pub mod error;
 pub mod feed;
 pub mod form;
 pub mod health;
+pub mod idempotency;
 pub mod ids;
 pub mod inbox;
 pub mod inspection;
@@ -27,11 +31,13 @@ pub mod opt_out;
 pub mod phone;
 pub mod principal;
 pub mod problem;
+pub mod receipt;
 pub mod relay;
 pub mod role;
 pub mod seal;
 pub mod serve;
 pub mod staff;
+pub mod submission;
 pub mod tasks;
 pub mod telemetry;
 pub mod tenant;
@@ -75,6 +81,8 @@ pub struct Hub {
     pub sealer: Sealer,
     /// Keys and short caches of sign-in.
     pub auth: Auth,
+    /// Group commit for what comes in from outside.
+    pub intake: submission::Intake,
     /// Which inbox an address is, remembered for seconds.
     pub inboxes: inbox::Directory,
     /// The call slots this process holds.
@@ -111,6 +119,7 @@ impl Hub {
             live,
             auth: Auth::new(&sealer),
             sealer,
+            intake: submission::Intake::default(),
             inboxes: inbox::Directory::default(),
             capacity: Capacity::default(),
             node,

@@ -90,6 +90,12 @@ impl World {
         .expect("make a tenant")
     }
 
+    /// The application's own URL of this world's database: a login that owns nothing.
+    pub fn app_url(&self) -> String {
+        use secrecy::ExposeSecret as _;
+        self.hub.config.database.url.expose_secret().to_owned()
+    }
+
     /// A connection that sees everything, for checks behind the curtain.
     pub async fn admin(&self) -> PgConnection {
         PgConnection::connect(&self.admin_url)
@@ -106,6 +112,29 @@ impl World {
             .flushall::<()>(false)
             .await
             .expect("flush Redis");
+    }
+
+    /// Puts into the job streams what is none of ours: another type, another's fields.
+    pub async fn spoil_job_streams(&self) {
+        use crate::{
+            job::{Queue, stream::Lane},
+            keys::job_stream,
+        };
+        use fred::prelude::{KeysInterface as _, StreamsInterface as _};
+        let redis = self.hub.kv.client();
+        let urgent = job_stream(Queue::Default, Lane::Urgent);
+        redis
+            .set::<(), _, _>(urgent, "rubbish", None, None, false)
+            .await
+            .expect("spoil a stream");
+        let usual = job_stream(Queue::Default, Lane::Usual);
+        for field in ["job", "other"] {
+            let entry = vec![(field, "rubbish")];
+            redis
+                .xadd::<(), _, _, _, _>(&usual, false, None::<()>, "*", entry)
+                .await
+                .expect("spoil a stream");
+        }
     }
 
     /// This world's Redis, to kill and start again.

@@ -88,11 +88,13 @@ impl Ledger {
         let deadline = tokio::time::Instant::now() + timeout;
         let mut seen = 0;
         loop {
-            for effect in self.after(seen) {
-                seen = effect.number;
-                if effect.kind == kind && fits(&effect.data) {
-                    return Ok(effect);
-                }
+            let fresh = self.after(seen);
+            seen = fresh.last().map_or(seen, |last| last.number);
+            if let Some(found) = fresh
+                .into_iter()
+                .find(|effect| effect.kind == kind && fits(&effect.data))
+            {
+                return Ok(found);
             }
             let changed = tokio::time::timeout_at(deadline, newest.wait_for(|number| *number > seen)).await;
             if !matches!(changed, Ok(Ok(_))) {

@@ -54,8 +54,16 @@ pub mod outbound;
 pub mod pace;
 pub mod plain;
 pub mod probe;
+pub mod process;
+pub mod product;
+mod progress;
+pub mod report;
+pub mod run;
+pub mod scenario;
 mod serve;
 pub mod speech;
+pub mod stage;
+pub mod threshold;
 pub mod twilio;
 pub mod ulaw;
 

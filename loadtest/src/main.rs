@@ -4,6 +4,7 @@ mod cmd;
 use std::process::ExitCode;
 
 use clap::Parser;
+use loadtest::scenario;
 
 /// Emulators of Twilio and OpenAI, and load scenarios for Switchboard.
 #[derive(Parser)]
@@ -11,8 +12,20 @@ use clap::Parser;
 enum Command {
     /// Run both emulators until interrupted.
     Emulate(cmd::emulate::Args),
+    /// Load the telephony: whole calls, timed frame by frame.
+    Calls(scenario::calls::Args),
+    /// Load the live inbox: many screens, cut again and again.
+    Inbox(scenario::inbox::Args),
+    /// Load the webhooks: SMS, to the acknowledgement and to the screen.
+    Webhooks(scenario::webhooks::Args),
     /// Run a plain media bridge, the yardstick for ratios.
     Plain(cmd::plain::Args),
+    /// Run a raw TCP relay, the floor of a bridge.
+    #[command(hide = true)]
+    Relay(cmd::floor::RelayArgs),
+    /// Run a plain send loop, the floor of a fan-out.
+    #[command(hide = true)]
+    Fan(cmd::floor::FanArgs),
 }
 
 #[tokio::main]
@@ -23,6 +36,11 @@ async fn main() -> ExitCode {
         .init();
     let done = match Command::parse() {
         Command::Emulate(args) => cmd::emulate::run(args).await,
+        Command::Calls(args) => Box::pin(scenario::calls::run(args)).await,
+        Command::Inbox(args) => Box::pin(scenario::inbox::run(args)).await,
+        Command::Webhooks(args) => Box::pin(scenario::webhooks::run(args)).await,
+        Command::Relay(args) => cmd::floor::relay(args).await,
+        Command::Fan(args) => cmd::floor::fan(args).await,
         Command::Plain(args) => cmd::plain::run(args).await,
     };
     done.unwrap_or_else(|error| {

@@ -30,7 +30,7 @@ mod vad;
 mod world;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -42,6 +42,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub use self::chat::ChatRule;
 pub use self::faults::{ConnectFault, Faults, HttpFault, SpeechFault};
@@ -99,15 +101,15 @@ impl Emulator {
         let world = Arc::new(World {
             api_key: config.api_key,
             script: Arc::new(config.script).into(),
-            chat: Default::default(),
-            transcriptions: Default::default(),
-            faults: Default::default(),
-            sessions: Default::default(),
-            probe: Default::default(),
-            ledger: Default::default(),
+            chat: Mutex::default(),
+            transcriptions: Mutex::default(),
+            faults: Mutex::default(),
+            sessions: Mutex::default(),
+            probe: Mutex::default(),
+            ledger: Arc::default(),
             keep_audio: config.keep_audio,
-            tasks: Default::default(),
-            stop: Default::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
         });
         let plain = Router::new()
             .route("/models", get(socket::models))

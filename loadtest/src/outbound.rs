@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-/// An HTTP client with timeouts and, where authorities are named, the TLS settings for WebSockets.
+/// An HTTP client with timeouts and, where authorities are named, the TLS settings for `wss`.
 pub fn clients(trust: Option<&Path>) -> Result<(reqwest::Client, Option<Arc<rustls::ClientConfig>>)> {
     // Somebody else in the process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -2,6 +2,7 @@
 mod calls;
 mod realtime;
 mod rest;
+mod scenarios;
 mod sms;
 mod twiml;
 

@@ -37,7 +37,7 @@ mod world;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -45,6 +45,8 @@ use axum::Router;
 use axum::routing::any;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 pub use self::caller::Caller;
@@ -119,7 +121,7 @@ impl Emulator {
         let (http, tls) = crate::outbound::clients(config.trust.as_deref())?;
         let world = Arc::new(World {
             accounts: config.accounts,
-            where_to: WhereTo {
+            place: WhereTo {
                 public_url: config.public_url,
                 target: config.target,
             }
@@ -130,20 +132,20 @@ impl Emulator {
                 .map(|n| (n.number.clone(), n))
                 .collect::<std::collections::HashMap<_, _>>()
                 .into(),
-            people: Default::default(),
-            calls: Default::default(),
-            messages: Default::default(),
-            recordings: Default::default(),
-            stopped: Default::default(),
-            faults: Default::default(),
+            people: Mutex::default(),
+            calls: Mutex::default(),
+            messages: Mutex::default(),
+            recordings: Mutex::default(),
+            stopped: Mutex::default(),
+            faults: Mutex::default(),
             ledger: Ledger::default(),
-            lateness: Default::default(),
+            lateness: crate::histogram::Shared::default(),
             http,
             tls,
             base_url: format!("http://{address}"),
             keep_audio: config.keep_audio,
-            tasks: Default::default(),
-            stop: Default::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
         });
         let router = Router::new()
             .route("/2010-04-01/{*path}", any(rest::serve))
@@ -177,8 +179,24 @@ impl Emulator {
     pub fn aim(&self, public_url: &str, target: &str) -> Result<()> {
         let public_url = Url::parse(public_url).context("read the public URL")?;
         let target = Url::parse(target).context("read the target URL")?;
-        *self.world.where_to.lock().expect("no holder of the lock panics") = WhereTo { public_url, target };
+        *self.world.place.lock().expect("no holder of the lock panics") = WhereTo { public_url, target };
         Ok(())
+    }
+
+    /// Switchboard's public URL at present.
+    pub fn public_url(&self) -> String {
+        let place = self.world.place.lock().expect("no holder of the lock panics");
+        place.public_url.as_str().trim_end_matches('/').to_owned()
+    }
+
+    /// The address that answers for it at present.
+    pub fn target(&self) -> String {
+        self.world
+            .place
+            .lock()
+            .expect("no holder of the lock panics")
+            .target
+            .to_string()
     }
 
     /// Adds or changes a number.

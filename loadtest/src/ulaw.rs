@@ -171,6 +171,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "the amplitude is 8,000")]
     fn resampling_keeps_a_low_tone_and_its_loudness() {
         let tone: Vec<i16> = (0..16_000)
             .map(|n| ((f64::from(n) * 0.1).sin() * 8000.0) as i16)

@@ -9,6 +9,7 @@ use hub::config::{self, Config, Unset};
 use hub::job::Queue;
 use tokio::net::TcpListener;
 
+use crate::demo;
 use crate::own_services::{Addresses, OwnServices, Wanted};
 use crate::process::{self, BadSettings, Signals};
 use crate::progress::{self, Step};
@@ -96,7 +97,12 @@ async fn run_roles(
     );
     let hub = process::connect(config).await?;
     let drain = Duration::from_secs(hub.config.shutdown.drain_s);
-    progress::line(&format!("Switchboard is ready: {}", hub.config.public("/")));
+    let link = if demo::ensure_on_first_start(&hub).await? {
+        demo::sign_in_link(&hub).await?
+    } else {
+        hub.config.public("/")
+    };
+    progress::line(&format!("Switchboard is ready: {link}"));
     process::serve(&hub, signals, drain, Box::pin(roles(hub.clone(), listener))).await
 }
 

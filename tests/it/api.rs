@@ -1,7 +1,14 @@
 //! The api role end to end: the role's router on a port of its own, asked over HTTP.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
 
+mod document;
 mod gate;
 mod sign_in;
+mod writes;
 
 use std::net::SocketAddr;
 

@@ -1,6 +1,7 @@
 //! Jobs: what happens to them when workers die, Redis forgets and tenants flood. Real Postgres, real Redis, real workers.
 
 mod basics;
+mod faults;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

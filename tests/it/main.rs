@@ -2,6 +2,7 @@
 
 mod api;
 mod capacity;
+mod catalogue;
 #[expect(
     dead_code,
     reason = "the tests that kill and restart roles come with the roles"

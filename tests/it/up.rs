@@ -111,6 +111,7 @@ fn the_first_start_makes_everything_and_ctrl_c_leaves_nothing_running() {
     let folder = checkout();
     let up = Up::start(folder.path());
     assert!(up.said.contains("Made a Postgres"), "{}", up.said);
+    assert!(up.said.contains("/sign-in#link="), "{}", up.said);
     assert!(servers(folder.path()) >= 2);
     assert_eq!(up.stop(), Some(0));
     assert_eq!(servers(folder.path()), 0);

@@ -12,8 +12,10 @@ use crate::slots::{Slot, Slots};
 
 /// A blocking read ends after this; a stop waits for it, since what it was about to deliver would wait for the sweeper.
 const READ_WAIT: Duration = Duration::from_secs(1);
-/// Hints looked at in one go.
+/// Hints looked at in one go. What cannot be started of them goes to the waiting lanes, for other workers too.
 const READ_MAX: usize = 100;
+/// Of those that wait so many are looked through for each free slot: finds the tenants that have few, costs little.
+const LOOK_THROUGH: usize = 8;
 /// Between two polls of the rows while Redis is away.
 const POLL_PAUSE: Duration = Duration::from_millis(500);
 /// After a fault of the database.
@@ -27,7 +29,7 @@ struct Line {
     slots: Slots,
     running: Arc<Running>,
     reader: Option<Reader>,
-    /// The waiting lane is not empty: do not block on the other two.
+    /// The waiting lanes are not empty: do not block on the others.
     someone_waits: bool,
 }
 
@@ -84,16 +86,16 @@ impl Line {
         };
         let reader = self.reader.insert(reader);
         if !self.someone_waits {
-            return reader.read(&Lane::ALL, room.min(READ_MAX), Some(READ_WAIT)).await;
+            return reader.read(&Lane::ALL, READ_MAX, Some(READ_WAIT)).await;
         }
-        // In a flood: read the fresh lanes to their end, so that everybody's hints come to light; then look through those
-        // that wait.
-        let mut hints = reader.read(&[Lane::Urgent, Lane::Usual], READ_MAX, None).await?;
-        if hints.len() < room {
-            let waiting = reader.read(&[Lane::Waiting], READ_MAX, None).await?;
-            self.someone_waits = !waiting.is_empty();
-            hints.extend(waiting);
-        }
+        // In a flood: read the fresh lanes to their end, so that everybody's hints come to light; then look through some
+        // of those that wait.
+        let mut hints = reader.read(&Lane::FRESH, READ_MAX, None).await?;
+        let look_through = (room * LOOK_THROUGH).clamp(LOOK_THROUGH, READ_MAX);
+        let waiting = reader.read(&Lane::WAITING, look_through, None).await?;
+        self.someone_waits = !waiting.is_empty();
+        hints.extend(waiting);
+        hints.sort_by_key(|hint| Lane::ALL.iter().position(|lane| *lane == hint.lane));
         Ok(hints)
     }
 

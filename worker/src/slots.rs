@@ -1,6 +1,7 @@
-//! How many jobs run at once, and of whom. A tenant, and a queue, may take a new slot while it has fewer than three times
-//! what is free: alone it gets three quarters, two get three sevenths each, and somebody new always finds a slot soon,
-//! whatever flood is on. (The rule by which switches share their buffers between ports; no weights to set.)
+//! How many jobs run at once, and of whom. A tenant may take a new slot while it has fewer than three times what is free:
+//! alone it gets three quarters, two get three sevenths each, and somebody new always finds a slot soon, whatever flood
+//! is on. (The rule by which switches share their buffers between ports; no weights to set.) A queue may have seven times
+//! what is free, so that one queue's flood leaves slots to the others as well.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,8 +12,10 @@ use hub::job::Queue;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-/// What one may have for each slot that is free.
-const SHARE: usize = 3;
+/// What a tenant may have for each slot that is free.
+const TENANT_SHARE: usize = 3;
+/// What a queue may have for each slot that is free.
+const QUEUE_SHARE: usize = 7;
 
 /// The slots of one worker. Cheap to clone.
 #[derive(Clone)]
@@ -51,7 +54,7 @@ impl Slots {
     /// How many more of `queue` may start now.
     pub(crate) fn room(&self, queue: Queue) -> usize {
         let taken = self.lock();
-        taken.room(taken.by_queue.get(&queue).copied().unwrap_or(0))
+        taken.room(taken.by_queue.get(&queue).copied().unwrap_or(0), QUEUE_SHARE)
     }
 
     /// A slot for a job of `tenant`, unless its share or the queue's is used up.
@@ -59,7 +62,7 @@ impl Slots {
         let mut taken = self.lock();
         let of_queue = taken.by_queue.get(&queue).copied().unwrap_or(0);
         let of_tenant = taken.by_tenant.get(&tenant).copied().unwrap_or(0);
-        if taken.room(of_queue.max(of_tenant)) == 0 {
+        if taken.room(of_queue, QUEUE_SHARE) == 0 || taken.room(of_tenant, TENANT_SHARE) == 0 {
             return None;
         }
         taken.all += 1;
@@ -83,10 +86,10 @@ impl Slots {
 }
 
 impl Taken {
-    /// How many more somebody may take who has `has`: the largest n with has + n - 1 < SHARE * (free - (n - 1)).
-    fn room(&self, has: usize) -> usize {
+    /// How many more somebody may take who has `has`: the largest n with has + n - 1 < share * (free - (n - 1)).
+    fn room(&self, has: usize, share: usize) -> usize {
         let free = self.max.saturating_sub(self.all);
-        (SHARE * free).saturating_sub(has).div_ceil(SHARE + 1).min(free)
+        (share * free).saturating_sub(has).div_ceil(share + 1).min(free)
     }
 }
 
@@ -129,8 +132,8 @@ mod tests {
         let slots = Slots::new(16);
         let first = flood(&slots, Queue::High, tenant());
         assert_eq!(first.len(), 12);
-        let second = flood(&slots, Queue::Default, tenant());
-        assert_eq!(second.len(), 3);
+        let second = flood(&slots, Queue::High, tenant());
+        assert_eq!(second.len(), 2, "the queue's share is used up");
         assert!(slots.take(Queue::Low, tenant()).is_some());
     }
 
@@ -139,9 +142,10 @@ mod tests {
         let slots = Slots::new(16);
         let (greedy, modest) = (tenant(), tenant());
         let mut first = flood(&slots, Queue::High, greedy);
-        let _second = flood(&slots, Queue::Low, modest);
-        first.truncate(6);
-        assert!(slots.take(Queue::Low, modest).is_some());
+        let _second = flood(&slots, Queue::High, modest);
+        first.truncate(11);
+        assert!(slots.take(Queue::High, greedy).is_none());
+        assert!(slots.take(Queue::High, modest).is_some());
     }
 
     #[test]
@@ -149,7 +153,8 @@ mod tests {
         for max in 1..40 {
             let slots = Slots::new(max);
             let room = slots.room(Queue::High);
-            assert_eq!(flood(&slots, Queue::High, tenant()).len(), room, "of {max}");
+            let taken: Vec<_> = std::iter::from_fn(|| slots.take(Queue::High, tenant())).collect();
+            assert_eq!(taken.len(), room, "of {max}");
             assert!(room >= 1);
         }
     }

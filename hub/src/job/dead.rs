@@ -1,12 +1,16 @@
 //! Dead letters: jobs that were given up, listed and replayed by the tenant they belong to; and how its queues stand.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Queue, stream};
-use crate::Hub;
+use crate::audit::{self, Line};
 use crate::clock::Timestamp;
+use crate::cursor::{self, Page};
 use crate::error::{Error, OnConstraint as _, Result};
 use crate::ids::{JobId, TenantId};
+use crate::principal::Principal;
+use crate::{Hub, db::Tx};
 
 /// A job that was given up.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -47,55 +51,71 @@ pub struct QueueStats {
     pub oldest_ready_s: f64,
 }
 
-/// A tenant's dead letters, latest first; `before` is the last one of the page before.
-pub async fn dead(hub: &Hub, tenant: TenantId, before: Option<JobId>, limit: i64) -> Result<Vec<DeadJob>> {
+/// Where a page ended.
+#[derive(Serialize, Deserialize)]
+struct Position(Uuid);
+
+/// A tenant's dead letters, latest first.
+pub async fn list(hub: &Hub, tenant: TenantId, limit: u32, cursor: Option<&str>) -> Result<Page<DeadJob>> {
+    let after: Option<Position> = cursor::open(hub, tenant, "jobs/dead", cursor)?;
     let mut tx = hub.db.tenant(tenant).await?;
+    // A page whose last job was replayed meanwhile begins anew.
     let jobs = sqlx::query_as!(
         DeadJob,
         r#"SELECT id, queue AS "queue: Queue", kind, attempts, last_error, created_at, finished_at, payload FROM jobs
-         WHERE tenant_id = $1 AND state = 'dead' AND ($2::uuid IS NULL OR (finished_at, id)
-             < (SELECT b.finished_at, b.id FROM jobs b WHERE b.tenant_id = $1 AND b.id = $2))
+         WHERE tenant_id = $1 AND state = 'dead' AND coalesce((finished_at, id)
+             < (SELECT b.finished_at, b.id FROM jobs b WHERE b.tenant_id = $1 AND b.id = $2 AND b.state = 'dead'), true)
          ORDER BY finished_at DESC, id DESC LIMIT $3"#,
         tenant.uuid(),
-        before.map(JobId::uuid),
-        limit
+        after.map(|Position(id)| id),
+        i64::from(limit) + 1
     )
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(jobs)
+    Page::cut(hub, tenant, "jobs/dead", limit, jobs, |job| {
+        Position(job.id.uuid())
+    })
 }
 
 /// Runs a dead letter again, as if it were new.
 ///
 /// # Errors
 /// `NotFound` unless it is a dead letter of this tenant; `Conflict` when an unfinished job has its key by now.
-pub async fn replay(hub: &Hub, tenant: TenantId, job: JobId) -> Result<()> {
-    let mut tx = hub.db.tenant(tenant).await?;
+pub async fn replay(hub: &Hub, principal: &Principal, job: JobId) -> Result<()> {
+    let mut tx = hub.db.tenant(principal.tenant()).await?;
+    let hint = revive(&mut tx, job).await?;
+    let line = Line::new("job.replayed").target("job", job.uuid());
+    audit::record(&mut tx, Some(principal), line).await?;
+    tx.commit().await?;
+    if let Err(fault) = stream::hand_out(&hub.kv, &[hint]).await {
+        tracing::debug!(job.id = %job, error = format!("{fault:#}"), "Job {job} is left to the sweeper");
+    }
+    Ok(())
+}
+
+async fn revive(tx: &mut Tx, job: JobId) -> Result<stream::Hint> {
+    let tenant = tx.tenant();
     let row = sqlx::query!(
-        r#"UPDATE jobs SET state = 'ready', attempts = 0, crashes = 0, run_at = now(), dispatched_at = now(), finished_at = NULL
+        r#"UPDATE jobs SET state = 'ready', attempts = 0, crashes = 0, run_at = now(), dispatched_at = now(),
+             finished_at = NULL
          WHERE tenant_id = $1 AND id = $2 AND state = 'dead' RETURNING queue AS "queue: Queue", priority, now() AS "now!""#,
         tenant.uuid(),
         job.uuid()
     )
-    .fetch_optional(&mut *tx)
+    .fetch_optional(&mut **tx)
     .await
     .on_constraint("jobs_dedup_key", || {
         Error::conflict("job_waiting", "the same work is already waiting to be done")
     })?
-    .ok_or(Error::NotFound("dead letter"))?;
-    tx.commit().await?;
-    let hint = stream::Hint {
+    .ok_or(Error::NotFound("job"))?;
+    Ok(stream::Hint {
         tenant,
         job,
         queue: row.queue,
         lane: stream::Lane::of(row.priority),
         handed_out_ms: row.now.as_millisecond(),
-    };
-    if let Err(fault) = stream::hand_out(&hub.kv, &[hint]).await {
-        tracing::debug!(job.id = %job, error = format!("{fault:#}"), "Job {job} is left to the sweeper");
-    }
-    Ok(())
+    })
 }
 
 /// How a tenant's queues stand, those that hold anything.

@@ -4,9 +4,9 @@
 //! from the rows, and what arrives twice finds its row taken. Acknowledgements would buy nothing and cost a round trip
 //! per batch.
 //!
-//! Three lanes per queue, under one hash tag so that one command reads them: `urgent` (priority below 5), `usual`, and
-//! `waiting`, where a worker puts what it may not start yet because its tenant has its share of slots. So the two other
-//! lanes are read to their end even in a flood, and nobody stands behind one tenant's thousands.
+//! Two lanes per queue, `urgent` (priority below 5) and `usual`, each with a waiting lane beside it, where a worker puts
+//! what it may not start yet because its tenant has its share of slots. So the fresh lanes are read to their end even in
+//! a flood, and nobody stands behind one tenant's thousands. One hash tag per queue, so that one command reads all four.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,29 +31,44 @@ const FIELD: &str = "job";
 /// Which of a queue's streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// Read first.
+    /// Served first.
     Urgent,
-    /// Read next.
+    /// Urgent ones that could not be started when they were read: their tenants had their share.
+    UrgentWaiting,
+    /// Served next.
     Usual,
-    /// Could not be started when it was read: its tenant had its share.
-    Waiting,
+    /// Usual ones that could not be started when they were read.
+    UsualWaiting,
 }
 
 impl Lane {
-    /// In the order they are read.
-    pub const ALL: [Self; 3] = [Self::Urgent, Self::Usual, Self::Waiting];
+    /// In the order they are served.
+    pub const ALL: [Self; 4] = [Self::Urgent, Self::UrgentWaiting, Self::Usual, Self::UsualWaiting];
+    /// Where new ones come in.
+    pub const FRESH: [Self; 2] = [Self::Urgent, Self::Usual];
+    /// Where those wait that were read before.
+    pub const WAITING: [Self; 2] = [Self::UrgentWaiting, Self::UsualWaiting];
 
     /// The lane of a fresh job.
     pub(crate) fn of(priority: i16) -> Self {
         if priority < 5 { Self::Urgent } else { Self::Usual }
     }
 
+    /// The lane beside it.
+    fn waiting(self) -> Self {
+        match self {
+            Self::Urgent | Self::UrgentWaiting => Self::UrgentWaiting,
+            Self::Usual | Self::UsualWaiting => Self::UsualWaiting,
+        }
+    }
+
     /// Its name in keys.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Urgent => "urgent",
+            Self::UrgentWaiting => "urgent_waiting",
             Self::Usual => "usual",
-            Self::Waiting => "waiting",
+            Self::UsualWaiting => "usual_waiting",
         }
     }
 }
@@ -115,7 +130,7 @@ pub async fn put_back(hub: &Hub, hints: Vec<Hint>) -> anyhow::Result<()> {
     let waiting: Vec<_> = hints
         .into_iter()
         .map(|hint| Hint {
-            lane: Lane::Waiting,
+            lane: hint.lane.waiting(),
             ..hint
         })
         .collect();

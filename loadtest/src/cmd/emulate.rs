@@ -8,7 +8,7 @@ use loadtest::{openai, twilio};
 use serde_json::json;
 use url::Url;
 
-use super::say;
+use super::{announce, say};
 
 /// Arguments of `emulate`.
 #[derive(clap::Args)]
@@ -95,10 +95,4 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     twilio.stop().await;
     openai.stop().await;
     Ok(ExitCode::SUCCESS)
-}
-
-/// One line of JSON on stdout, for programs that started us on port 0.
-#[expect(clippy::print_stdout, reason = "the addresses are this command's result")]
-fn announce(line: &serde_json::Value) {
-    println!("{line}");
 }

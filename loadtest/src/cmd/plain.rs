@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use loadtest::plain::{Plain, serve};
 use tokio_util::sync::CancellationToken;
 
+use super::announce;
+
 /// Arguments of `plain`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -27,15 +29,15 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let listener = tokio::net::TcpListener::bind(args.listen)
         .await
         .context("listen")?;
+    announce(&serde_json::json!({"listen": listener.local_addr()?}));
     let plain = Plain {
         openai_url: args.openai,
         api_key: args.api_key,
         public_url: args.public_url,
     };
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(listener, plain, stop.clone()));
-    tokio::signal::ctrl_c().await.context("wait for the interrupt")?;
-    stop.cancel();
-    serving.await.context("end the bridge")?;
+    tokio::select! {
+        () = serve(listener, plain, CancellationToken::new()) => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("wait for the interrupt")?,
+    }
     Ok(ExitCode::SUCCESS)
 }

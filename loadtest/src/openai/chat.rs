@@ -156,14 +156,12 @@ fn streamed(
     )];
     match tool_calls {
         Some(calls) => {
-            let calls: Vec<Value> = calls
-                .into_iter()
-                .enumerate()
-                .map(|(index, mut call)| {
-                    call["index"] = json!(index);
-                    call
-                })
-                .collect();
+            let numbered = calls.into_iter().enumerate().map(|(index, mut call)| {
+                call.as_object_mut()
+                    .map(|fields| fields.insert("index".to_owned(), json!(index)));
+                call
+            });
+            let calls: Vec<Value> = numbered.collect();
             chunks.push(chunk(json!({"tool_calls": calls}), Value::Null, Value::Null));
         }
         None => chunks.extend(

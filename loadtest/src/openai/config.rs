@@ -156,11 +156,13 @@ fn check_session(session: &Map<String, Value>) -> Checked {
         return Err(Fault::at("missing_required_parameter", "session.type", message));
     }
     one_of(session.get("type"), "session.type", &["realtime"])?;
-    if let Some(modalities) = session.get("output_modalities") {
-        if *modalities != json!(["audio"]) && *modalities != json!(["text"]) {
-            let message = "Invalid modalities: supported combinations are ['text'] and ['audio'].";
-            return Err(Fault::at("invalid_value", "session.output_modalities", message));
-        }
+    let fine = [json!(["audio"]), json!(["text"])];
+    if session
+        .get("output_modalities")
+        .is_some_and(|modalities| !fine.contains(modalities))
+    {
+        let message = "Invalid modalities: supported combinations are ['text'] and ['audio'].";
+        return Err(Fault::at("invalid_value", "session.output_modalities", message));
     }
     if let Some(tokens) = session
         .get("max_output_tokens")

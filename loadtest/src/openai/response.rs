@@ -98,7 +98,7 @@ async fn say(prepared: &mut Prepared, text: &str, script: &Script, from_us: u64)
     let deltas = audio.len().div_ceil(per_delta).max(1);
     let words_per_delta = text.split_inclusive(' ').count().div_ceil(deltas) + 1;
     let mut at_us = from_us;
-    prepared.text = text.to_owned();
+    text.clone_into(&mut prepared.text);
     prepared.steps.push_back((at_us, Step::Open));
     while !audio.is_empty() {
         // The transcript runs ahead of the audio, as it does outside.

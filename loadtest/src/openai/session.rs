@@ -45,6 +45,10 @@ struct Active {
 }
 
 /// See the module.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts about one session"
+)]
 pub(crate) struct Session {
     id: String,
     config: Value,
@@ -107,7 +111,7 @@ impl Session {
         };
         session.note(|record| {
             record.id.clone_from(&session.id);
-            record.model = model.to_owned();
+            model.clone_into(&mut record.model);
             record.effective = session.config.clone();
         });
         let mut output = Output::default();
@@ -154,7 +158,7 @@ impl Session {
             let error = fault.event(request.get("event_id"));
             self.ledger.record(
                 "openai.error",
-                json!({"session": self.id, "error": error["error"], "caused_by": request["type"]}),
+                json!({"session": self.id, "error": error.get("error"), "caused_by": request.get("type")}),
             );
             self.note(|record| record.errors.push(error.clone()));
             output.push(&error);
@@ -254,7 +258,9 @@ impl Session {
         let wanted = request.get("item").unwrap_or(&Value::Null);
         let known: Vec<String> = self.calls.iter().map(|call| call.0.clone()).collect();
         let (item, events) = self.items.create(wanted, &known)?;
-        events.iter().for_each(|event| output.push(event));
+        for event in &events {
+            output.push(event);
+        }
         self.note(|record| record.items.push(wanted.clone()));
         self.ledger
             .record("item", json!({"session": self.id, "item": wanted}));
@@ -280,7 +286,7 @@ impl Session {
                     call_id,
                     name,
                     output: text,
-                })
+                });
             });
             self.pending = Some(then);
         } else if item.value.get("role").is_some_and(|role| role != "assistant") {

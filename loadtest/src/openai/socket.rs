@@ -110,7 +110,7 @@ async fn run(world: Arc<World>, model: String, socket: WebSocket) {
         let faults = world.faults.lock().expect("no holder of the lock panics");
         faults
             .session_max_ms
-            .map_or(Duration::from_secs(3600), Duration::from_millis)
+            .map_or(Duration::from_hours(1), Duration::from_millis)
     };
     let expires_at = clock::unix_s() + i64::try_from(life.as_secs()).unwrap_or(3600);
     let ledger = Arc::clone(&world.ledger);
@@ -178,15 +178,7 @@ impl Running {
             && append.kind == "input_audio_buffer.append"
         {
             let (output, tags) = self.session.append(&append.audio, now_us);
-            if let Some(probe) = self
-                .world
-                .probe
-                .lock()
-                .expect("no holder of the lock panics")
-                .as_ref()
-            {
-                tags.iter().for_each(|tag| probe(tag, now_us));
-            }
+            self.world.probed(&tags, now_us);
             return output;
         }
         match serde_json::from_str::<Value>(text) {
@@ -229,7 +221,7 @@ impl Running {
                 return Err("fault: died in mid-sentence");
             }
             Some(SpeechFault::Stalls(after_ms)) if spoken_ms >= after_ms && spoken_ms > 0 => {
-                self.stalled = true
+                self.stalled = true;
             }
             Some(SpeechFault::HalfJson(after_ms)) if spoken_ms >= after_ms && spoken_ms > 0 => {
                 let half: String = text.chars().take(text.len() / 2).collect();

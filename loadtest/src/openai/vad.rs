@@ -112,6 +112,7 @@ mod tests {
     use crate::ulaw;
 
     #[test]
+    #[expect(clippy::cast_possible_truncation, reason = "the amplitude is 6,000")]
     fn a_tone_between_silences_is_one_utterance_with_the_right_times() {
         let tone: Vec<i16> = (0..8000)
             .map(|n| ((f64::from(n) * 0.3).sin() * 6000.0) as i16)

@@ -45,6 +45,16 @@ pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Response
 }
 
 impl World {
+    /// Hands probe frames to whoever asked for them.
+    pub(crate) fn probed(&self, tags: &[Tag], now_us: u64) {
+        let probe = self.probe.lock().expect("no holder of the lock panics").clone();
+        if let Some(probe) = probe {
+            for tag in tags {
+                probe(tag, now_us);
+            }
+        }
+    }
+
     /// The bearer key, checked.
     #[expect(clippy::result_large_err, reason = "the refusal is the answer itself")]
     pub(crate) fn authorised(&self, headers: &HeaderMap) -> Result<(), Response> {

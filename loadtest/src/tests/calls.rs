@@ -106,7 +106,7 @@ async fn probe_frames_come_back_with_both_times() {
     let caller = world.twilio.call(CALLER, OURS).unwrap();
     let seen = Arc::clone(&back);
     caller.tap(Arc::new(move |audio, _| {
-        seen.lock().unwrap().extend(Tag::scan(audio))
+        seen.lock().unwrap().extend(Tag::scan(audio));
     }));
     caller.stream_open().await.unwrap();
     caller.probe(7);

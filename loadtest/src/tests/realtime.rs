@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::openai::{Config, Emulator, Faults, Reply, Script, Turn};
+use crate::openai::{ChatRule, Config, Emulator, Faults, HttpFault, Reply, Script, Turn};
 use crate::speech::{self, Voice};
 
 struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -273,34 +273,37 @@ async fn an_expired_session_says_so_and_closes() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_plain_endpoints_answer_and_fail_on_demand() {
-    let openai = emulator(Script::default()).await;
+async fn post(openai: &Emulator, path: &str, body: Value) -> reqwest::Response {
     let (http, _) = crate::outbound::clients(None).unwrap();
-    let post = |path: &str, body: Value| {
-        http.post(format!("{}/{path}", openai.url()))
-            .bearer_auth(openai.api_key())
-            .json(&body)
-            .send()
-    };
-    openai.set_chat(vec![crate::openai::ChatRule {
+    let request = http
+        .post(format!("{}/{path}", openai.url()))
+        .bearer_auth(openai.api_key());
+    request.json(&body).send().await.unwrap()
+}
+
+fn question() -> Value {
+    json!({"model": "m", "messages": [{"role": "user", "content": "The price?"}]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_endpoints_answer() {
+    let openai = emulator(Script::default()).await;
+    let rule = ChatRule {
         contains: "price".into(),
         says: Some("100".into()),
         calls: None,
-    }]);
-    let ask = json!({"model": "m", "messages": [{"role": "user", "content": "The price?"}]});
-    let answer: Value = post("chat/completions", ask.clone())
+    };
+    openai.set_chat(vec![rule]);
+    let answer: Value = post(&openai, "chat/completions", question())
         .await
-        .unwrap()
         .json()
         .await
         .unwrap();
     assert_eq!(answer["choices"][0]["message"]["content"], "100");
-    let mut streamed = ask.clone();
+    let mut streamed = question();
     streamed["stream"] = json!(true);
-    let text = post("chat/completions", streamed)
+    let text = post(&openai, "chat/completions", streamed)
         .await
-        .unwrap()
         .text()
         .await
         .unwrap();
@@ -308,27 +311,18 @@ async fn the_plain_endpoints_answer_and_fail_on_demand() {
         text.contains("\"content\":\"100\"") && text.ends_with("data: [DONE]\n\n"),
         "{text}"
     );
-    let vectors: Value = post(
-        "embeddings",
-        json!({"model": "m", "input": ["a", "b"], "dimensions": 8}),
-    )
-    .await
-    .unwrap()
-    .json()
-    .await
-    .unwrap();
+    let wanted = json!({"model": "m", "input": ["a", "b"], "dimensions": 8});
+    let vectors: Value = post(&openai, "embeddings", wanted).await.json().await.unwrap();
     assert_eq!(vectors["data"][1]["embedding"].as_array().unwrap().len(), 8);
-    let wav = post(
-        "audio/speech",
-        json!({"input": "Hello", "response_format": "wav"}),
-    )
-    .await
-    .unwrap()
-    .bytes()
-    .await
-    .unwrap();
+    let wanted = json!({"input": "Hello", "response_format": "wav"});
+    let wav = post(&openai, "audio/speech", wanted).await.bytes().await.unwrap();
     assert!(crate::ulaw::from_wav(&wav).unwrap().len() > 1600);
-    let fault = crate::openai::HttpFault {
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plain_endpoints_fail_on_demand_and_without_the_key() {
+    let openai = emulator(Script::default()).await;
+    let fault = HttpFault {
         path: "chat".into(),
         status: 429,
         after_ms: 0,
@@ -337,8 +331,9 @@ async fn the_plain_endpoints_answer_and_fail_on_demand() {
         http: [fault].into(),
         ..Faults::default()
     });
-    assert_eq!(post("chat/completions", ask.clone()).await.unwrap().status(), 429);
-    assert_eq!(post("chat/completions", ask).await.unwrap().status(), 200);
+    assert_eq!(post(&openai, "chat/completions", question()).await.status(), 429);
+    assert_eq!(post(&openai, "chat/completions", question()).await.status(), 200);
+    let (http, _) = crate::outbound::clients(None).unwrap();
     assert_eq!(
         http.get(format!("{}/models", openai.url()))
             .send()

@@ -1,7 +1,7 @@
 //! Documents that are really followed: keys, recordings, transfers, fallbacks, strict streams.
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::routing::{any, post};
 
 use super::{CALLER, OURS, PUBLIC, twilio_before};
@@ -105,15 +105,15 @@ async fn a_failing_webhook_falls_back_and_a_bad_document_ends_the_call() {
     );
 }
 
+async fn babble(mut socket: WebSocket) {
+    let _ = socket.send(Message::text(r#"{"event":"hello"}"#)).await;
+    while let Some(Ok(_)) = socket.recv().await {}
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_talks_nonsense_loses_the_stream() {
     let document = r#"<Response><Connect><Stream url="wss://hub.example.test/media"/></Connect><Say>Sorry</Say></Response>"#;
-    let socket = any(|upgrade: WebSocketUpgrade| async {
-        upgrade.on_upgrade(|mut socket| async move {
-            let _ = socket.send(Message::text(r#"{"event":"hello"}"#)).await;
-            while let Some(Ok(_)) = socket.recv().await {}
-        })
-    });
+    let socket = any(|upgrade: WebSocketUpgrade| async { upgrade.on_upgrade(babble) });
     let router = Router::new()
         .route("/webhooks/twilio/voice", says(document))
         .route("/media", socket);

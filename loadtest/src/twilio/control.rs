@@ -118,7 +118,7 @@ async fn aim(State(world): Shared, Json(aim): Json<Aim>) -> StatusCode {
         public_url: aim.public_url,
         target: aim.target,
     };
-    *world.where_to.lock().expect("no holder of the lock panics") = place;
+    *world.place.lock().expect("no holder of the lock panics") = place;
     StatusCode::NO_CONTENT
 }
 

@@ -218,12 +218,9 @@ impl Leg {
             Verb::Connect(wanted) => stream::connect(self, wanted, cut).await,
             Verb::StartStream(wanted) => stream::fork(self, wanted),
             Verb::StopStream { name } => {
-                self.forks.retain(|(known, token)| {
-                    if *known == name {
-                        token.cancel();
-                    }
-                    *known != name
-                });
+                for (_, token) in self.forks.extract_if(.., |fork| fork.0 == name) {
+                    token.cancel();
+                }
                 Next::Verb
             }
             Verb::StartRecording { callback } => {
@@ -231,7 +228,7 @@ impl Leg {
                 Next::Verb
             }
             Verb::Message { to, body } => {
-                super::sms::answer(&self.world, &self.call, to, body);
+                super::sms::answer(&self.world, &self.call, to, &body);
                 Next::Verb
             }
         }

@@ -75,10 +75,10 @@ impl Playout {
                     let piece = audio.split_to(audio.len().min(FRAME - played.audio.len()));
                     self.waiting -= piece.len();
                     played.audio.extend_from_slice(&piece);
-                    if !audio.is_empty() {
-                        break;
-                    }
                 }
+            }
+            if matches!(entry, Entry::Audio(rest) if !rest.is_empty()) {
+                break;
             }
             self.queue.pop_front();
         }

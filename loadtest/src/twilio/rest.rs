@@ -78,7 +78,7 @@ pub(crate) async fn serve(
         .expect("no holder of the lock panics")
         .take_rest(&path);
     match fault {
-        None => answer(&world, &method, &uri, &headers, &body).await,
+        None => answer(&world, &method, &uri, &headers, &body),
         Some(RestFaultKind::RateLimited) => {
             let refusal = Refusal(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -94,14 +94,12 @@ pub(crate) async fn serve(
             refused
         }
         Some(RestFaultKind::AnsweredLate { after_ms }) => {
-            // The work is done even when the caller has gone meanwhile.
-            let task = tokio::spawn(async move { answer(&world, &method, &uri, &headers, &body).await });
-            let answered = task.await;
+            let answered = answer(&world, &method, &uri, &headers, &body);
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
-            answered.unwrap_or_else(|_| failure(500).into_response())
+            answered
         }
         Some(RestFaultKind::ProcessedThenRefused { status }) => {
-            answer(&world, &method, &uri, &headers, &body).await;
+            answer(&world, &method, &uri, &headers, &body);
             failure(status).into_response()
         }
     }
@@ -121,13 +119,7 @@ fn spoilt(world: &World, method: &Method, path: &str, refusal: Refusal) -> Respo
     refusal.into_response()
 }
 
-async fn answer(
-    world: &Arc<World>,
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Response {
+fn answer(world: &Arc<World>, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Response {
     let form = if *method == Method::GET {
         uri.query().unwrap_or_default().as_bytes()
     } else {
@@ -140,7 +132,7 @@ async fn answer(
         form: form.clone(),
     });
     let response = match outcome {
-        Ok(request) => route(&request, method, uri.path()).await,
+        Ok(request) => route(&request, method, uri.path()),
         Err(refusal) => refusal.into_response(),
     };
     let mut fields = serde_json::Map::new();
@@ -185,7 +177,7 @@ fn authenticate(world: &World, path: &str, headers: &HeaderMap) -> Result<String
     }
 }
 
-async fn route(request: &Request, method: &Method, path: &str) -> Response {
+fn route(request: &Request, method: &Method, path: &str) -> Response {
     let path = path.strip_suffix(".json").unwrap_or(path);
     let parts: Vec<&str> = path.split('/').skip(4).collect();
     let outcome = match (method, parts.as_slice()) {
@@ -193,7 +185,7 @@ async fn route(request: &Request, method: &Method, path: &str) -> Response {
             "sid": request.account, "status": "active", "type": "Full", "friendly_name": "Emulated account",
         }))
         .into_response()),
-        (&Method::POST, ["Calls"]) => calls::create(request).await,
+        (&Method::POST, ["Calls"]) => calls::create(request),
         (&Method::GET, ["Calls"]) => Ok(calls::list(request)),
         (&Method::GET, ["Calls", sid]) => calls::read(request, sid),
         (&Method::POST, ["Calls", sid]) => calls::update(request, sid),
@@ -225,7 +217,8 @@ fn recording(request: &Request, method: &Method, name: &str) -> Result<Response,
         recordings.remove(sid);
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let wav = ulaw::to_wav(&recording.audio).map_err(|_| failure(500))?;
+    let wav = ulaw::to_wav(&recording.audio)
+        .map_err(|error| Refusal(StatusCode::INTERNAL_SERVER_ERROR, 20500, error.to_string()))?;
     request.world.ledger.record(
         "recording.fetched",
         json!({"recording_sid": sid, "call_sid": recording.call}),

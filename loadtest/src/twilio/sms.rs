@@ -163,9 +163,9 @@ pub(crate) async fn receive(
 }
 
 /// `<Message>` in a call's document.
-pub(crate) fn answer(world: &Arc<World>, call: &Call, to: Option<String>, body: String) {
+pub(crate) fn answer(world: &Arc<World>, call: &Call, to: Option<String>, body: &str) {
     let to = to.unwrap_or_else(|| call.from.clone());
-    let _ = send(world, &call.account, (&call.to, &to), &body, None);
+    let _ = send(world, &call.account, (&call.to, &to), body, None);
 }
 
 /// Sends an SMS to a person; an error is Twilio's code and message.

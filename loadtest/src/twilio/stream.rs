@@ -173,7 +173,7 @@ async fn open(leg: &Leg, url: &str) -> Result<Socket> {
     let world = &leg.world;
     let parsed = url::Url::parse(url).with_context(|| format!("31920: {url} is no URL"))?;
     let local = world
-        .where_to
+        .place
         .lock()
         .expect("no holder of the lock panics")
         .public_url

@@ -33,6 +33,7 @@ pub struct Account {
 
 /// A telephone number that belongs to an account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "a number's number is its number")]
 pub struct Number {
     /// E.164.
     pub number: String,
@@ -114,7 +115,7 @@ pub(crate) struct Recording {
 /// See the module.
 pub(crate) struct World {
     pub(crate) accounts: Vec<Account>,
-    pub(crate) where_to: Mutex<WhereTo>,
+    pub(crate) place: Mutex<WhereTo>,
     pub(crate) numbers: Mutex<HashMap<String, Number>>,
     pub(crate) people: Mutex<HashMap<String, Person>>,
     pub(crate) calls: Mutex<Vec<Arc<Call>>>,
@@ -168,7 +169,7 @@ impl World {
         }
         let account = self.accounts.first().context("the emulator has no account")?;
         let public_url = self
-            .where_to
+            .place
             .lock()
             .expect("no holder of the lock panics")
             .public_url
@@ -192,11 +193,7 @@ impl World {
 
     /// The address really called for a URL: the public origin is exchanged for the target's.
     pub(crate) fn route(&self, url: &Url) -> Url {
-        let place = self
-            .where_to
-            .lock()
-            .expect("no holder of the lock panics")
-            .clone();
+        let place = self.place.lock().expect("no holder of the lock panics").clone();
         let same = url.host_str() == place.public_url.host_str()
             && url.port_or_known_default() == place.public_url.port_or_known_default();
         if !same {

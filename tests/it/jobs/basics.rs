@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use hub::job::{NewJob, dead};
+use hub::job::NewJob;
+use hub::role::Role;
 use hub::testing::World;
+use serde_json::{Value, json};
 use worker::{Job, Outcome, Registry};
+
+use crate::api::Api;
 
 use super::{Chore, Log, Worker, chore, count, enqueue, eventually, noting};
 
@@ -105,28 +109,53 @@ async fn a_failure_is_retried_and_a_hopeless_one_is_dead_and_can_be_replayed() {
     .await;
     assert_eq!((log.count("hiccup"), log.count("hopeless")), (2, 1));
 
-    let letters = dead::dead(&world.hub, tenant, None, 10).await.unwrap();
-    let letter = letters.first().unwrap();
-    assert_eq!(letter.last_error.as_deref(), Some("no such number"));
-    assert_eq!(letter.payload, serde_json::json!({ "name": "hopeless" }));
-    assert!(
-        dead::dead(&world.hub, tenant, Some(letter.id), 10)
-            .await
-            .unwrap()
-            .is_empty()
+    let api = Api::start(&world).await;
+    let ann = world.staff(tenant, "ann", Role::Admin).await;
+    let stranger = world.staff(other, "bob", Role::Admin).await;
+    let list = async |token: &str| -> Value {
+        let answer = api.get("/jobs/dead").bearer_auth(token).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
+    let letters = list(&ann.token).await;
+    let letter = &letters["items"][0];
+    assert_eq!(letter["last_error"], "no such number");
+    assert_eq!(letter["payload"], json!({ "name": "hopeless" }));
+    assert_eq!(
+        (
+            &letters["next_cursor"],
+            letters["items"].as_array().unwrap().len()
+        ),
+        (&Value::Null, 1)
+    );
+    assert_eq!(list(&stranger.token).await["items"], json!([]));
+    let stats: Value = api
+        .get("/jobs/stats")
+        .bearer_auth(&ann.token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&stats["items"][0]["queue"], &stats["items"][0]["dead"]),
+        (&json!("default"), &json!(1))
     );
 
-    assert!(dead::dead(&world.hub, other, None, 10).await.unwrap().is_empty());
-    assert!(matches!(
-        dead::replay(&world.hub, other, letter.id).await,
-        Err(hub::Error::NotFound(_))
-    ));
-    dead::replay(&world.hub, tenant, letter.id).await.unwrap();
+    let replay = format!("/jobs/{}/replay", letter["id"].as_str().unwrap());
+    let status = async |token: &str| {
+        api.post(&replay)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap()
+            .status()
+    };
+    assert_eq!(status(&stranger.token).await, 404);
+    assert_eq!(status(&ann.token).await, 202);
     eventually("the replay is done", async || count(&world, "done").await == 2).await;
-    assert!(matches!(
-        dead::replay(&world.hub, tenant, letter.id).await,
-        Err(hub::Error::NotFound(_))
-    ));
+    assert_eq!(log.count("hopeless"), 2);
+    assert_eq!(status(&ann.token).await, 404);
     worker.stop().await;
 }
 

@@ -93,10 +93,8 @@ impl Session {
             Noticed::Stopped { audio_end_ms } => {
                 let fields = json!({"audio_end_ms": audio_end_ms, "item_id": self.utterance_item});
                 output.push(&event("input_audio_buffer.speech_stopped", fields));
-                self.note(|record| {
-                    if let Some(last) = record.utterances.last_mut() {
-                        (last.end_ms, last.stopped_us) = (Some(audio_end_ms), Some(now_us));
-                    }
+                self.note_utterance(|last| {
+                    (last.end_ms, last.stopped_us) = (Some(audio_end_ms), Some(now_us));
                 });
                 self.take_utterance(now_us, output);
                 if self.active.is_none() && self.turn_setting("create_response") {
@@ -105,6 +103,14 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn note_utterance(&self, change: impl FnOnce(&mut Utterance)) {
+        self.note(|record| {
+            if let Some(last) = record.utterances.last_mut() {
+                change(last);
+            }
+        });
     }
 
     /// `input_audio_buffer.commit`.
@@ -148,13 +154,11 @@ impl Session {
             audio: 0,
             spoken: false,
         });
-        events.iter().for_each(|event| output.push(event));
+        for event in &events {
+            output.push(event);
+        }
         let (hears, _) = self.turn();
-        self.note(|record| {
-            if let Some(last) = record.utterances.last_mut() {
-                last.transcript = Some(hears.clone());
-            }
-        });
+        self.note_utterance(|last| last.transcript = Some(hears.clone()));
         self.ledger
             .record("utterance", json!({"session": self.id, "transcript": hears}));
         if self

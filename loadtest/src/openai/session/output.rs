@@ -35,7 +35,7 @@ impl Session {
         });
         output.push(&event(
             "response.created",
-            json!({"response": self.response("in_progress", Value::Null)}),
+            json!({"response": self.response("in_progress", &Value::Null)}),
         ));
         let limits = json!([
             {"name": "requests", "limit": 1000, "remaining": 998, "reset_seconds": 60.0},
@@ -44,7 +44,7 @@ impl Session {
         output.push(&event("rate_limits.updated", json!({"rate_limits": limits})));
     }
 
-    fn response(&self, status: &str, details: Value) -> Value {
+    fn response(&self, status: &str, details: &Value) -> Value {
         let active = self.active.as_ref();
         let tokens = active.map_or(0, |active| active.audio / 800);
         let usage = json!({
@@ -101,11 +101,11 @@ impl Session {
                 name,
                 arguments,
             } => self.call_tool(&call_id, &name, &arguments, output),
-            Step::Done(None) => self.finish("completed", Value::Null, now_us, output),
+            Step::Done(None) => self.finish("completed", &Value::Null, now_us, output),
             Step::Done(Some(code)) => {
                 let error = json!({"code": code, "message": "The response failed."});
                 let details = json!({"type": "failed", "error": error});
-                self.finish("failed", details, now_us, output);
+                self.finish("failed", &details, now_us, output);
             }
         }
     }
@@ -180,20 +180,16 @@ impl Session {
         let place = json!({
             "response_id": active.id, "item_id": item_id, "output_index": 0, "content_index": 0,
         });
-        let with = |name: &str, value: Value| {
-            let mut fields = place.clone();
-            fields[name] = value;
-            fields
-        };
+        let with = |name: &str, value: &Value| with(&place, &[(name, value)]);
         let value = message(&item_id, status, Some(&active.words));
         active.outputs.push(value.clone());
         output.push(&event("response.output_audio.done", place.clone()));
         output.push(&event(
             "response.output_audio_transcript.done",
-            with("transcript", json!(active.words)),
+            with("transcript", &json!(active.words)),
         ));
         let part = json!({"type": "audio", "transcript": active.words});
-        output.push(&event("response.content_part.done", with("part", part)));
+        output.push(&event("response.content_part.done", with("part", &part)));
         let fields = json!({"previous_item_id": null, "item": value});
         output.push(&event("conversation.item.done", fields));
         let fields = json!({"response_id": active.id, "output_index": 0, "item": value});
@@ -222,10 +218,9 @@ impl Session {
         let place = json!({
             "response_id": active.id, "item_id": item_id, "output_index": index, "call_id": call_id,
         });
-        let (mut delta, mut whole) = (place.clone(), place);
-        delta["delta"] = json!(arguments);
-        whole["arguments"] = json!(arguments);
-        whole["name"] = json!(name);
+        let (words, name_field) = (json!(arguments), json!(name));
+        let delta = with(&place, &[("delta", &words)]);
+        let whole = with(&place, &[("arguments", &words), ("name", &name_field)]);
         let opened =
             json!({"response_id": active.id, "output_index": index, "item": item("in_progress", "")});
         output.push(&event("response.output_item.added", opened));
@@ -244,7 +239,7 @@ impl Session {
         );
     }
 
-    fn finish(&mut self, status: &str, details: Value, now_us: u64, output: &mut Output) {
+    fn finish(&mut self, status: &str, details: &Value, now_us: u64, output: &mut Output) {
         output.push(&event(
             "response.done",
             json!({"response": self.response(status, details)}),
@@ -265,11 +260,23 @@ impl Session {
         self.close_item("incomplete", output);
         self.finish(
             "cancelled",
-            json!({"type": "cancelled", "reason": reason}),
+            &json!({"type": "cancelled", "reason": reason}),
             now_us,
             output,
         );
     }
+}
+
+/// The same fields and some more.
+fn with(fields: &Value, more: &[(&str, &Value)]) -> Value {
+    let mut fields = fields.clone();
+    if let Some(known) = fields.as_object_mut() {
+        known.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).clone())),
+        );
+    }
+    fields
 }
 
 fn message(item_id: &str, status: &str, words: Option<&str>) -> Value {

@@ -35,7 +35,7 @@ fn document(request: &Request) -> Result<Option<Document>, Refusal> {
     }
 }
 
-pub(super) async fn create(request: &Request) -> Result<Response, Refusal> {
+pub(super) fn create(request: &Request) -> Result<Response, Refusal> {
     let to = request
         .get("To")
         .ok_or_else(|| bad(21201, "No 'To' number is specified"))?;

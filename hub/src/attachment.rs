@@ -1,0 +1,148 @@
+//! Attachments: files that came with a message; rows here, bytes in the object store under keys of ours.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::ids::{AttachmentId, MessageId};
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AttachmentKind {
+    /// A call or voicemail.
+    Recording,
+    /// A picture.
+    Image,
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// Anything else.
+    File,
+}
+
+impl AttachmentKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::File => "file",
+        }
+    }
+}
+
+/// A file, before it is a row; its bytes are in the object store already.
+#[derive(Clone, Debug)]
+pub struct NewAttachment {
+    /// What it is.
+    pub kind: AttachmentKind,
+    /// `audio/wav` …
+    pub media_type: String,
+    /// How large.
+    pub size_bytes: i64,
+    /// How long, for sound.
+    pub duration_ms: Option<i32>,
+    /// Where its bytes are.
+    pub object_key: String,
+}
+
+/// A file, as screens see it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Attachment {
+    /// Its id.
+    pub id: AttachmentId,
+    /// What it is.
+    pub kind: AttachmentKind,
+    /// `audio/wav` …
+    pub media_type: String,
+    /// How large.
+    pub size_bytes: i64,
+    /// How long, for sound.
+    pub duration_ms: Option<i32>,
+    /// Where to get it.
+    pub url: String,
+}
+
+/// What is needed to serve the bytes.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// `audio/wav` …
+    pub media_type: String,
+    /// Where its bytes are.
+    pub object_key: String,
+}
+
+/// Adds a file to a message that is being written.
+pub async fn add(tx: &mut Tx, message: MessageId, new: &NewAttachment) -> Result<AttachmentId> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    let id = AttachmentId::at(now);
+    sqlx::query!(
+        "INSERT INTO attachments
+             (tenant_id, id, message_id, kind, media_type, size_bytes, duration_ms, object_key, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        tenant.uuid(),
+        id.uuid(),
+        message.uuid(),
+        new.kind.as_str(),
+        new.media_type,
+        new.size_bytes,
+        new.duration_ms,
+        new.object_key,
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(id)
+}
+
+/// A message's files.
+pub async fn of_message(tx: &mut Tx, message: MessageId) -> Result<Vec<Attachment>> {
+    Ok(of_messages(tx, &[message])
+        .await?
+        .remove(&message)
+        .unwrap_or_default())
+}
+
+/// The files of several messages.
+pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<MessageId, Vec<Attachment>>> {
+    let ids: Vec<_> = messages.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query!(
+        r#"SELECT id, message_id, kind AS "kind: AttachmentKind", media_type, size_bytes, duration_ms
+         FROM attachments WHERE tenant_id = $1 AND message_id = ANY($2) ORDER BY id"#,
+        tx.tenant().uuid(),
+        &ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut by_message: HashMap<MessageId, Vec<Attachment>> = HashMap::new();
+    for row in rows {
+        by_message.entry(row.message_id).or_default().push(Attachment {
+            id: row.id,
+            kind: row.kind,
+            media_type: row.media_type,
+            size_bytes: row.size_bytes,
+            duration_ms: row.duration_ms,
+            url: format!("/api/v1/attachments/{}", row.id),
+        });
+    }
+    Ok(by_message)
+}
+
+/// Where a file's bytes are.
+pub async fn stored(tx: &mut Tx, id: AttachmentId) -> Result<Stored> {
+    sqlx::query_as!(
+        Stored,
+        "SELECT media_type, object_key FROM attachments WHERE tenant_id = $1 AND id = $2",
+        tx.tenant().uuid(),
+        id.uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(Error::NotFound("attachment"))
+}

@@ -1,0 +1,43 @@
+//! What a staff member has seen of a conversation.
+
+use serde_json::json;
+
+use super::get;
+use crate::Hub;
+use crate::error::{Error, Result};
+use crate::feed::NewEvent;
+use crate::ids::ConversationId;
+use crate::principal::Principal;
+
+/// Marks everything in it as seen by `by`. Told to screens only when it is news; never moves back.
+pub async fn seen(hub: &Hub, by: &Principal, id: ConversationId) -> Result<()> {
+    let mut tx = hub.db.tenant(by.tenant()).await?;
+    let now = tx.now();
+    let conversation = get(&mut tx, id).await?;
+    let Some(staff) = by.staff_id() else {
+        return Err(Error::invalid(
+            "no_staff",
+            "a key reads nothing; sign in as a person",
+        ));
+    };
+    let newly = sqlx::query_scalar!(
+        "INSERT INTO conversation_reads (tenant_id, conversation_id, staff_id, seen_count, seen_at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT ON CONSTRAINT conversation_reads_pkey
+         DO UPDATE SET seen_count = EXCLUDED.seen_count, seen_at = EXCLUDED.seen_at
+         WHERE conversation_reads.seen_count < EXCLUDED.seen_count
+         RETURNING seen_count",
+        by.tenant().uuid(),
+        id.uuid(),
+        staff.uuid(),
+        conversation.inbound_count,
+        now as _
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(seen_count) = newly {
+        let data = json!({ "conversation_id": id, "staff_id": staff, "seen_count": seen_count });
+        tx.emit(NewEvent::new("conversation.seen", &data)?);
+    }
+    tx.commit().await
+}

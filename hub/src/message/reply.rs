@@ -1,0 +1,191 @@
+//! Answering: the message and the order to send it are one transaction.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::route::{self, Route};
+use super::send::SendMessage;
+use super::{Author, Direction, Message, NewMessage, append, get};
+use crate::Hub;
+use crate::db::Tx;
+use crate::error::{Error, OnConstraint as _, Result};
+use crate::feed::NewEvent;
+use crate::ids::{ConversationId, MessageId};
+use crate::job::NewJob;
+use crate::principal::Principal;
+
+/// Characters of a text at most; the provider takes no more.
+const TEXT_MAX: usize = 1_600;
+
+/// Another request is saying the same draft.
+const IN_FLIGHT: &str = "draft_in_flight";
+
+/// What staff want to say.
+#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// The text.
+    pub body: String,
+    /// The browser's own key of this draft: the same again is the same message.
+    pub draft_key: String,
+    /// To the contact, or among staff.
+    #[serde(default)]
+    pub kind: DraftKind,
+}
+
+/// For whom a draft is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DraftKind {
+    /// The contact.
+    #[default]
+    Reply,
+    /// Staff.
+    Note,
+}
+
+/// Says it; with `false` when the same draft was said already.
+pub async fn reply(
+    hub: &Hub,
+    by: &Principal,
+    conversation: ConversationId,
+    draft: &Draft,
+) -> Result<(Message, bool)> {
+    check(draft)?;
+    match say(hub, by, conversation, draft).await {
+        // Somebody's second click was faster: now it is a message, and found.
+        Err(Error::Conflict { code: IN_FLIGHT, .. }) => say(hub, by, conversation, draft).await,
+        said => said,
+    }
+}
+
+async fn say(
+    hub: &Hub,
+    by: &Principal,
+    conversation: ConversationId,
+    draft: &Draft,
+) -> Result<(Message, bool)> {
+    let mut tx = hub.db.tenant(by.tenant()).await?;
+    if let Some(said) = said_already(&mut tx, conversation, draft).await? {
+        tx.commit().await?;
+        return Ok((said, false));
+    }
+    let staff = by.staff_id();
+    let base = match draft.kind {
+        DraftKind::Note => NewMessage::note(conversation, Author::Staff, &draft.body),
+        DraftKind::Reply => {
+            let route = route::of(&mut tx, conversation).await?;
+            refuse_opted_out(&route)?;
+            NewMessage::outbound(conversation, Author::Staff, &draft.body)
+        }
+    };
+    let new = NewMessage {
+        staff,
+        draft_key: Some(&draft.draft_key),
+        ..base
+    };
+    let message = match append(&mut tx, &new).await {
+        Err(Error::Database(fault)) => {
+            let same = "this draft is being sent already; ask again";
+            return Err(fault).on_constraint("messages_draft_key", || Error::conflict(IN_FLIGHT, same));
+        }
+        other => other?,
+    };
+    if draft.kind == DraftKind::Reply {
+        tx.enqueue(send_job(message.id, 1)?);
+    }
+    tx.commit().await?;
+    Ok((message, true))
+}
+
+/// Texts somebody in their conversation, for the agent's tools and our own answers. Part of the caller's deed.
+pub async fn text(tx: &mut Tx, conversation: ConversationId, author: Author, body: &str) -> Result<Message> {
+    let route = route::of(tx, conversation).await?;
+    if author != Author::System {
+        refuse_opted_out(&route)?;
+    }
+    let message = append(tx, &NewMessage::outbound(conversation, author, body)).await?;
+    tx.enqueue(send_job(message.id, 1)?);
+    Ok(message)
+}
+
+/// Sends a failed message once more.
+pub async fn retry(hub: &Hub, by: &Principal, id: MessageId) -> Result<Message> {
+    let mut tx = hub.db.tenant(by.tenant()).await?;
+    let message = get(&mut tx, id).await?;
+    if message.direction == Direction::Out {
+        refuse_opted_out(&route::of(&mut tx, message.conversation_id).await?)?;
+    }
+    let attempt = sqlx::query_scalar!(
+        "UPDATE messages SET state = 'queued', attempt = attempt + 1, provider_id = NULL, sending_at = NULL,
+             sent_at = NULL, failure_code = NULL, failure_help = NULL
+         WHERE tenant_id = $1 AND id = $2 AND state = 'failed' AND direction = 'out' RETURNING attempt",
+        by.tenant().uuid(),
+        id.uuid()
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(|| Error::conflict("not_failed", "only a failed message can be sent again"))?;
+    tx.enqueue(send_job(id, attempt)?);
+    let message = get(&mut tx, id).await?;
+    tx.emit(NewEvent::new("message.updated", &json!({ "message": message }))?);
+    tx.commit().await?;
+    Ok(message)
+}
+
+fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
+    Ok(NewJob::of(&SendMessage { message })?.once_per(format!("{message}.{attempt}")))
+}
+
+fn check(draft: &Draft) -> Result<()> {
+    if draft.body.trim().is_empty() {
+        return Err(Error::field("body", "say something"));
+    }
+    if draft.body.contains('\0') {
+        return Err(Error::field("body", "must not contain NUL"));
+    }
+    if draft.kind == DraftKind::Reply && draft.body.chars().count() > TEXT_MAX {
+        return Err(Error::field(
+            "body",
+            format!("a text has {TEXT_MAX} characters at most"),
+        ));
+    }
+    if !(1..=100).contains(&draft.draft_key.len()) {
+        return Err(Error::field("draft_key", "must have 1 to 100 characters"));
+    }
+    Ok(())
+}
+
+fn refuse_opted_out(route: &Route) -> Result<()> {
+    if route.opted_out {
+        let what = "They asked for no more texts. They can text START to get them again; or call them.";
+        return Err(Error::invalid("opted_out", what));
+    }
+    Ok(())
+}
+
+/// The message this draft became; refused when the key was used for something else.
+async fn said_already(tx: &mut Tx, conversation: ConversationId, draft: &Draft) -> Result<Option<Message>> {
+    let id = sqlx::query_scalar!(
+        "SELECT id FROM messages WHERE tenant_id = $1 AND draft_key = $2",
+        tx.tenant().uuid(),
+        draft.draft_key
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    let said = get(tx, id).await?;
+    let is_note = said.direction == Direction::Note;
+    if said.conversation_id != conversation
+        || said.body != draft.body
+        || is_note != (draft.kind == DraftKind::Note)
+    {
+        return Err(Error::conflict(
+            "draft_key_used",
+            "this key belongs to another message",
+        ));
+    }
+    Ok(Some(said))
+}

@@ -1,0 +1,75 @@
+//! Submissions: raw intake, committed before it is answered, worked into contact, conversation and message by a job.
+
+mod intake;
+mod process;
+
+use serde::{Deserialize, Serialize};
+
+use crate::form::Filled;
+use crate::ids::{InboxId, SubmissionId, TenantId};
+use crate::job::{Queue, Work};
+
+pub use intake::Intake;
+pub use process::process;
+
+/// The job that works a submission in.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProcessSubmission {
+    /// Which.
+    pub submission: SubmissionId,
+}
+
+impl Work for ProcessSubmission {
+    const KIND: &'static str = "submission.process";
+    const QUEUE: Queue = Queue::High;
+    const LIMIT_S: u64 = 30;
+}
+
+/// What came in, before it is a row.
+#[derive(Clone, Debug)]
+pub struct NewSubmission {
+    /// Whose inbox; proved by its address and, where there is one, its signature.
+    pub tenant: TenantId,
+    /// Where it came in.
+    pub inbox: InboxId,
+    /// The provider's id of the event, or the browser's key: a repeat is the same submission.
+    pub dedup_key: String,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a submission says, in our words. A new field needs a default: rows outlive versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
+pub enum Body {
+    /// A text message.
+    Sms(Sms),
+    /// A filled-in form.
+    Form(Filled),
+}
+
+/// A text message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sms {
+    /// Who sent it.
+    pub from: String,
+    /// The text.
+    pub body: String,
+    /// The provider's id.
+    pub provider_id: String,
+    /// Whether the provider answered a STOP, START or HELP by itself.
+    #[serde(default)]
+    pub keyword_answered: bool,
+    /// Where the provider keeps pictures that came with it.
+    #[serde(default)]
+    pub media: Vec<String>,
+}
+
+impl Body {
+    fn source(&self) -> &'static str {
+        match self {
+            Self::Sms(_) => "sms",
+            Self::Form(_) => "form",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! From a submission to contact, conversation and message: one transaction, so that a second run finds it done. A STOP is
+//! obeyed in the same one.
+
+use super::{Body, Sms};
+use crate::Hub;
+use crate::contact::{self, IdentityKind, Known};
+use crate::conversation;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::form::Filled;
+use crate::ids::{ConversationId, InboxId, MessageId, SubmissionId, TenantId};
+use crate::inbox::{self, Channel};
+use crate::message::{self, Author, BODY_MAX, NewMessage};
+use crate::opt_out::{self, Keyword};
+use crate::phone;
+
+/// Works a submission in; nothing when it is in already.
+pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()> {
+    let mut tx = hub.db.tenant(tenant).await?;
+    let now = tx.now();
+    let row = sqlx::query!(
+        "SELECT inbox_id, body FROM submissions
+         WHERE tenant_id = $1 AND id = $2 AND processed_at IS NULL FOR UPDATE",
+        tenant.uuid(),
+        id.uuid()
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(row) = row else {
+        return Ok(());
+    };
+    let body: Body = serde_json::from_value(row.body).map_err(anyhow::Error::from)?;
+    let message = match &body {
+        Body::Sms(sms) => receive_text(&mut tx, row.inbox_id, sms).await?,
+        Body::Form(filled) => receive_form(&mut tx, row.inbox_id, filled).await?,
+    };
+    sqlx::query!(
+        "UPDATE submissions SET processed_at = $3, message_id = $4 WHERE tenant_id = $1 AND id = $2",
+        tenant.uuid(),
+        id.uuid(),
+        now as _,
+        message.uuid()
+    )
+    .execute(&mut *tx)
+    .await?;
+    tx.commit().await
+}
+
+async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms) -> Result<MessageId> {
+    let known = contact::meet(tx, IdentityKind::Phone, &phone::sender(&sms.from), None).await?;
+    let conversation = conversation::between(tx, known.contact, inbox, Channel::Sms, None).await?;
+    let mut body = clean(&sms.body);
+    for address in &sms.media {
+        body.push_str("\n[attachment] ");
+        body.push_str(address);
+    }
+    let message = message::append(
+        tx,
+        &NewMessage {
+            provider_id: Some(&sms.provider_id),
+            ..NewMessage::inbound(conversation, &body)
+        },
+    )
+    .await?;
+    match opt_out::keyword(&sms.body) {
+        Some(keyword) => obey(tx, inbox, conversation, known, keyword, sms.keyword_answered).await?,
+        None if opt_out::seems_to_ask(&sms.body) => {
+            let remark = "They may be asking for no more texts. If so, do not text them again; a STOP from them ends it \
+                          for good.";
+            message::append(tx, &NewMessage::note(conversation, Author::System, remark)).await?;
+        }
+        None => {}
+    }
+    Ok(message.id)
+}
+
+/// Changes what they asked for and confirms it once: a second STOP is silent, and so are we where the provider answered.
+async fn obey(
+    tx: &mut Tx,
+    inbox: InboxId,
+    conversation: ConversationId,
+    known: Known,
+    keyword: Keyword,
+    answered: bool,
+) -> Result<()> {
+    let is_news = match keyword {
+        Keyword::Stop => contact::opt_out(tx, known, true).await?,
+        Keyword::Start => contact::opt_out(tx, known, false).await?,
+        Keyword::Help => true,
+    };
+    if !is_news || answered {
+        return Ok(());
+    }
+    let settings = inbox::get(tx, inbox).await?.settings;
+    let texts = opt_out::Texts::read(&settings).unwrap_or_default();
+    let business = business_name(tx).await?;
+    match message::text(
+        tx,
+        conversation,
+        Author::System,
+        &texts.answer(keyword, &business),
+    )
+    .await
+    {
+        // A number that cannot send: what they asked for holds all the same.
+        Err(Error::Invalid { .. }) => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+async fn business_name(tx: &mut Tx) -> Result<String> {
+    let name = sqlx::query_scalar!("SELECT name FROM tenants WHERE id = $1", tx.tenant().uuid())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(name)
+}
+
+/// Somebody who left a number is answered by text, so their form joins the conversation their texts will come to.
+async fn receive_form(tx: &mut Tx, form: InboxId, filled: &Filled) -> Result<MessageId> {
+    let name = filled.name.as_deref();
+    let contact = match (&filled.phone, &filled.mail) {
+        (Some(number), mail) => {
+            let known = contact::meet(tx, IdentityKind::Phone, number, name).await?;
+            if let Some(mail) = mail {
+                contact::add_identity(tx, known.contact, IdentityKind::Mail, mail).await?;
+            }
+            known.contact
+        }
+        (None, Some(mail)) => contact::meet(tx, IdentityKind::Mail, mail, name).await?.contact,
+        (None, None) => contact::stranger(tx, name).await?,
+    };
+    let texts = match filled.phone {
+        Some(_) => inbox::for_texts(tx, None).await?,
+        None => None,
+    };
+    let (place, channel) = texts.map_or((form, Channel::Form), |texts| (texts.id, Channel::Sms));
+    let conversation = conversation::between(tx, contact, place, channel, Some(&filled.title)).await?;
+    let body = filled.text();
+    let message = message::append(tx, &NewMessage::inbound(conversation, &body)).await?;
+    Ok(message.id)
+}
+
+/// Postgres takes no NUL; a provider's text has a limit, ours too.
+fn clean(body: &str) -> String {
+    body.chars()
+        .filter(|letter| *letter != '\0')
+        .take(BODY_MAX - 2_000)
+        .collect()
+}
