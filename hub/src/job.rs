@@ -4,6 +4,7 @@
 
 pub mod claim;
 pub mod dead;
+pub mod forget;
 pub mod settle;
 pub mod stream;
 pub mod sweep;

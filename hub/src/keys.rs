@@ -71,3 +71,8 @@ pub(crate) fn call_slots(tenant: TenantId) -> [String; 4] {
 pub(crate) fn all_call_slots() -> [String; 2] {
     ["sb:{calls}:fleet".to_owned(), "sb:{calls}:generation".to_owned()]
 }
+
+/// Who leads in `name`.
+pub(crate) fn leader(name: &str) -> String {
+    format!("sb:leader:{name}")
+}

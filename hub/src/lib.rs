@@ -25,6 +25,7 @@ pub mod inspection;
 pub mod job;
 pub mod keys;
 pub mod kv;
+pub mod leader;
 pub mod live;
 pub mod message;
 pub mod opt_out;
@@ -43,6 +44,7 @@ pub mod telemetry;
 pub mod tenant;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tick;
 pub mod tool_call;
 pub mod turn;
 

@@ -2,6 +2,7 @@
 
 mod basics;
 mod faults;
+mod scheduler;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
