@@ -65,7 +65,7 @@ function emit(kind, data) {
 function signal(kind, data, but) {
   for (const socket of sockets) if (socket !== but) socket.send(JSON.stringify({ type: 'signal', kind, ...data }))
 }
-const forFeed = ({ unread, seen, ...row }) => row
+const forFeed = (row) => ({ ...row, unread: undefined, seen: undefined })
 
 function makeConversation(n, [name, address, channel, lines, extra]) {
   const inbox = inboxes.find((each) => each.channel === channel)
@@ -348,9 +348,12 @@ function ticket(id) {
 function tone() {
   const samples = 8000 * 4
   const wav = Buffer.alloc(44 + samples)
-  wav.write('RIFF', 0), wav.writeUInt32LE(36 + samples, 4), wav.write('WAVEfmt ', 8)
-  wav.writeUInt32LE(16, 16), wav.writeUInt16LE(1, 20), wav.writeUInt16LE(1, 22), wav.writeUInt32LE(8000, 24), wav.writeUInt32LE(8000, 28), wav.writeUInt16LE(1, 32), wav.writeUInt16LE(8, 34)
-  wav.write('data', 36), wav.writeUInt32LE(samples, 40)
+  wav.write('RIFF', 0)
+  wav.writeUInt32LE(36 + samples, 4)
+  wav.write('WAVEfmt ', 8)
+  for (const [at, value] of [[16, 16], [24, 8000], [28, 8000], [40, samples]]) wav.writeUInt32LE(value, at)
+  for (const [at, value] of [[20, 1], [22, 1], [32, 1], [34, 8]]) wav.writeUInt16LE(value, at)
+  wav.write('data', 36)
   for (let n = 0; n < samples; n++) wav[44 + n] = 128 + 60 * Math.sin(n / 6) * Math.abs(Math.sin(n / 2000))
   return wav
 }
@@ -408,7 +411,10 @@ function onLive(socket) {
     sockets.add(socket)
   })
   const beat = setInterval(() => socket.send(JSON.stringify({ type: 'ping', seq })), 5000)
-  socket.on('close', () => (sockets.delete(socket), clearInterval(beat)))
+  socket.on('close', () => {
+    sockets.delete(socket)
+    clearInterval(beat)
+  })
 }
 
 function mulaw(sample) {
@@ -434,7 +440,10 @@ function onAudio(socket, id) {
       }
       n += 1
       const call = calls.find((each) => each.id === id)
-      if (call?.state !== 'live') socket.send(JSON.stringify({ type: 'bye', reason: 'ended' })), clearInterval(timer), socket.close()
+      if (call?.state === 'live') return
+      clearInterval(timer)
+      socket.send(JSON.stringify({ type: 'bye', reason: 'ended' }))
+      socket.close()
     }, 20)
   })
   socket.on('close', () => clearInterval(timer))
@@ -456,7 +465,9 @@ function onPhone(socket, id) {
     if (frame.event === 'dtmf') emit('call.turn', { call_id: id, turn: makeTurn(call, 'tool', `Key ${frame.dtmf.digit}`) })
     if (frame.event === 'stop' && call.state === 'live') endCall(call, 'caller_hung_up')
   })
-  socket.on('close', () => call.state === 'live' && endCall(call, 'caller_hung_up'))
+  socket.on('close', () => {
+    if (call.state === 'live') endCall(call, 'caller_hung_up')
+  })
 }
 
 server.listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${port}/sign-in#link=demo`))

@@ -9,7 +9,7 @@
       document.documentElement.lang = language
       document.documentElement.dir = language === 'he' || language === 'ar' ? 'rtl' : 'ltr'
     }
-  } catch (_) {
+  } catch {
     // Storage may be forbidden; the defaults hold.
   }
 })()

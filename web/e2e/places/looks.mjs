@@ -15,6 +15,11 @@ const places = {
   security: '/settings/security',
 }
 
+const there = (locator) => locator.waitFor({ timeout: 5000 }).then(
+  () => true,
+  () => false,
+)
+
 for (const look of looks) {
   test(`looks ${look.name}`, async (browser) => {
     const page = await open(browser, look)
@@ -34,18 +39,19 @@ for (const look of looks) {
     }
     await page.goto(`${url}/inbox`)
     const row = page.getByTestId('conversation-row').first()
-    if (await row.isVisible().catch(() => false)) {
+    if (await there(row)) {
       await row.click()
       await page.getByTestId('timeline').waitFor()
       await check('conversation')
     }
     await page.goto(`${url}/calls`)
     const call = page.getByTestId('history').getByRole('link').first()
-    if (await call.isVisible({ timeout: 2000 }).catch(() => false)) {
+    if (await there(call)) {
       await call.click()
       await page.getByTestId('call-state').waitFor()
       await check('call')
     }
+    await live(page)
     await page.keyboard.press('Control+k')
     await page.getByRole('dialog').waitFor()
     await check('palette')

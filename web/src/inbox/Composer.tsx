@@ -32,7 +32,13 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
   const shown = barrier ? 'note' : kind
   const [text, setText] = useDraft(conversation.id, shown)
   const area = useRef<HTMLTextAreaElement>(null)
-  useGrowing(area, text)
+  // As tall as its words.
+  useLayoutEffect(() => {
+    const element = area.current
+    if (!element) return
+    element.style.height = 'auto'
+    element.style.height = `${element.scrollHeight}px`
+  }, [text])
   useTypingSignal(conversation.id, text)
   useImperativeHandle(ref, () => ({
     focus: (wanted) => {
@@ -164,15 +170,6 @@ function useDraft(conversationId: string, kind: 'reply' | 'note'): [string, (tex
       setTexts((now) => ({ ...now, [kind]: text }))
     },
   ]
-}
-
-function useGrowing(area: React.RefObject<HTMLTextAreaElement | null>, text: string) {
-  useLayoutEffect(() => {
-    const element = area.current
-    if (!element) return
-    element.style.height = 'auto'
-    element.style.height = `${element.scrollHeight}px`
-  }, [area, text])
 }
 
 function useTypingSignal(conversationId: string, text: string) {

@@ -1,7 +1,7 @@
 // Beside the conversation: the person, how to reach them, what the team knows.
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Ban, Mail, Phone, UserRound, X } from 'lucide-react'
-import { useEffect, useState } from 'react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, body } from '@/api/client'
 import type { Contact, Conversation } from '@/api/model'
@@ -100,21 +100,18 @@ interface KeptProps {
 
 /** An input that saves when it is left; what somebody else changes meanwhile shows unless one is writing. */
 function Kept({ as, value, onKeep, ...rest }: KeptProps) {
-  const [text, setText] = useState(value)
-  const [writing, setWriting] = useState(false)
-  useEffect(() => {
-    if (!writing) setText(value)
-  }, [value, writing])
+  /** Null while nobody writes here. */
+  const [text, setText] = useState<string | null>(null)
   const Part = as as React.ComponentType<Record<string, unknown>>
   return (
     <Part
       {...rest}
-      value={text}
-      onFocus={() => setWriting(true)}
+      value={text ?? value}
+      onFocus={() => setText(value)}
       onChange={(event: React.ChangeEvent<HTMLInputElement>) => setText(event.target.value)}
       onBlur={() => {
-        setWriting(false)
-        if (text.trim() !== value) onKeep(text.trim())
+        if (text !== null && text.trim() !== value) onKeep(text.trim())
+        setText(null)
       }}
     />
   )

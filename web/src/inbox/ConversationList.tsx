@@ -152,6 +152,8 @@ function Header({ search, wish, setWish }: { search: InboxSearch; wish: string |
 function Rows({ rows, selected, more, complete }: { rows: Conversation[]; selected: string | null; more: (() => void) | null; complete: boolean }) {
   const { t } = useTranslation()
   const scroller = useRef<HTMLDivElement>(null)
+  // The React Compiler is not used here; its complaint about this library is about memoised code.
+  // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,

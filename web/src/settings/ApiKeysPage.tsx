@@ -13,6 +13,7 @@ import { Button, IconButton } from '@/ui/Button'
 import { Confirm, Dialog } from '@/ui/Dialog'
 import { Field, Input, Select } from '@/ui/Field'
 import { Bone, Empty, Loading, Trouble, useProblem } from '@/ui/State'
+import { useNow } from '@/ui/useNow'
 import { AdminsOnly, CopyText, Page } from './Page'
 import { useAdmin } from './SettingsPage'
 
@@ -42,6 +43,7 @@ function List() {
   const { t } = useTranslation()
   const query = useQuery(apiKeysQuery)
   const [leaving, setLeaving] = useState<ApiKey | null>(null)
+  const now = useNow(60_000)
   const revoke = useMutation({
     mutationFn: (id: string) => api.DELETE('/api/v1/api-keys/{id}', { params: { path: { id } } }),
     onSuccess: () => queries.invalidateQueries({ queryKey: keys.apiKeys }),
@@ -76,7 +78,7 @@ function List() {
               </p>
               <p className="truncate text-xs text-ink-3">
                 {t(`role.${key.role}`)} · {t('settings.keys.made', { date: date(key.created_at) })} ·{' '}
-                {key.last_used_at ? t('settings.keys.used', { date: dateAndTime(key.last_used_at, Date.now()) }) : t('settings.keys.unused')}
+                {key.last_used_at ? t('settings.keys.used', { date: dateAndTime(key.last_used_at, now) }) : t('settings.keys.unused')}
               </p>
             </div>
             <IconButton label={t('settings.keys.revoke_named', { name: key.name })} icon={<Trash2 className="size-4" />} onClick={() => setLeaving(key)} />
