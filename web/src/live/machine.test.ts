@@ -243,6 +243,17 @@ describe('leaving', () => {
     expect(client.state.phase).toBe('stopped')
   })
 
+  it('fetches another ticket before the socket’s time is over', () => {
+    const client = new Client()
+    client.feed({ on: 'start' })
+    client.feed({ on: 'ticket', ticket: 't' })
+    client.feed({ on: 'opened' })
+    const actions = client.frame({ type: 'welcome', position: { epoch: EPOCH, seq: 1 }, recovered: false, heartbeat_s: 25, expires_in_s: 900 })
+    expect(actions).toContainEqual({ do: 'set_timer', name: 'expiry', ms: 720_000 })
+    expect(client.feed({ on: 'timer', name: 'expiry' })).toEqual([{ do: 'fetch_ticket', purpose: 'refresh' }])
+    expect(client.feed({ on: 'refresh_ticket', ticket: 'r' })).toContainEqual({ do: 'set_timer', name: 'expiry', ms: 720_000 })
+  })
+
   it('renews its stay on the same socket', () => {
     const client = new Client().connect(5)
     expect(client.feed({ on: 'renewed' })).toEqual([{ do: 'fetch_ticket', purpose: 'refresh' }])

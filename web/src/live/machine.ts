@@ -28,6 +28,8 @@ export interface State {
   downSince: number | null
   online: boolean
   heartbeatMs: number
+  /** How long a ticket keeps the socket; null when the server did not say. */
+  staysMs: number | null
   /** The jump that made us come back: if the server, asked again, repeats it, the missing numbers are none of ours. */
   jump: { after: number; next: number } | null
   /** The server withholds events without saying so: jumps are accepted for the rest of this socket's life. */
@@ -57,7 +59,7 @@ export type Input =
   | { on: 'viewing'; conversationId: string | null }
   | { on: 'typing'; conversationId: string; draft: string }
 
-export type TimerName = 'retry' | 'welcome' | 'heartbeat'
+export type TimerName = 'retry' | 'welcome' | 'heartbeat' | 'expiry'
 
 export type Action =
   | { do: 'fetch_ticket'; purpose: 'connect' | 'refresh' }
@@ -82,6 +84,7 @@ export const initial: State = {
   downSince: null,
   online: true,
   heartbeatMs: 25_000,
+  staysMs: null,
   jump: null,
   sparse: false,
   heardAt: 0,
@@ -130,7 +133,7 @@ export function step(state: State, input: Input, env: Env): [State, Action[]] {
     case 'renewed':
       return state.phase === 'live' ? [state, [{ do: 'fetch_ticket', purpose: 'refresh' }]] : [state, []]
     case 'refresh_ticket':
-      return state.phase === 'live' ? [state, [{ do: 'send', frame: { type: 'refresh', ticket: input.ticket } }]] : [state, []]
+      return state.phase === 'live' ? [state, [{ do: 'send', frame: { type: 'refresh', ticket: input.ticket } }, ...stay(state)]] : [state, []]
     case 'viewing': {
       const next = { ...state, viewing: input.conversationId }
       return [next, state.phase === 'live' ? [viewingFrame(next)] : []]
@@ -152,6 +155,7 @@ const silence: Action[] = [
   { do: 'clear_timer', name: 'retry' },
   { do: 'clear_timer', name: 'welcome' },
   { do: 'clear_timer', name: 'heartbeat' },
+  { do: 'clear_timer', name: 'expiry' },
 ]
 
 function active(state: State): boolean {
@@ -181,6 +185,8 @@ function timer(state: State, name: TimerName, env: Env): [State, Action[]] {
     case 'heartbeat':
       // The connection may be dead without anybody having told us. The answer is the same either way: come back.
       return state.phase === 'live' ? comeBack(state, env) : [state, []]
+    case 'expiry':
+      return state.phase === 'live' ? [state, [{ do: 'fetch_ticket', purpose: 'refresh' }]] : [state, []]
   }
 }
 
@@ -229,10 +235,11 @@ function welcome(state: State, received: Extract<ServerFrame, { type: 'welcome' 
     attempts: 0,
     downSince: null,
     heartbeatMs: received.heartbeat_s * 1000,
+    staysMs: received.expires_in_s ? received.expires_in_s * 1000 : null,
     position: resumed ? state.position : position,
     head: position.seq,
   }
-  const actions: Action[] = [{ do: 'clear_timer', name: 'welcome' }, beat(next)]
+  const actions: Action[] = [{ do: 'clear_timer', name: 'welcome' }, beat(next), ...stay(next)]
   // What was read before the position was known may miss what happened in between.
   if (!resumed) actions.push({ do: 'reload' })
   if (next.viewing) actions.push(viewingFrame(next))
@@ -290,6 +297,11 @@ function bye(state: State, received: Extract<ServerFrame, { type: 'bye' }>, env:
 
 function viewingFrame(state: State): Action {
   return { do: 'send', frame: { type: 'viewing', conversation_id: state.viewing } }
+}
+
+/** A new ticket is fetched at four fifths of the old one's time. */
+function stay(state: State): Action[] {
+  return state.staysMs === null ? [] : [{ do: 'set_timer', name: 'expiry', ms: Math.min(state.staysMs * 0.8, 0x7fffffff) }]
 }
 
 /** Two heartbeats and a bit without any frame: the connection is dead. */

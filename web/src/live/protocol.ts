@@ -40,13 +40,13 @@ interface SignalKinds {
 export type Signal = { [K in keyof SignalKinds]: { type: 'signal'; kind: K } & SignalKinds[K] }[keyof SignalKinds]
 
 export type ServerFrame =
-  | { type: 'welcome'; position: Position; recovered: boolean; heartbeat_s: number }
+  | { type: 'welcome'; position: Position; recovered: boolean; heartbeat_s: number; expires_in_s?: number }
   | Event
   | { type: 'skip'; seq: number }
   | Signal
   | { type: 'ping'; seq: number }
   | { type: 'reload'; position?: Position }
-  | { type: 'bye'; reason: 'drain' | 'slow' | 'expired' | 'revoked'; retry_ms?: number }
+  | { type: 'bye'; reason: 'drain' | 'slow' | 'expired' | 'revoked' | 'too_many' | 'unavailable'; retry_ms?: number }
 
 export type ClientFrame =
   | { type: 'hello'; ticket: string; position?: Position }
