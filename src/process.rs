@@ -84,7 +84,7 @@ pub(crate) async fn serve(
     if !clean {
         tracing::warn!("Work was cut off, because it did not end in time");
     }
-    hub.db.close().await;
+    tokio::join!(hub.db.close(), hub.kv.close());
     ended
 }
 

@@ -21,6 +21,9 @@ const COMMANDS_WAITING_MAX: usize = 50_000;
 /// Messages a subscription holds for a slow reader; a reader that lags is told so and repairs from Postgres.
 const SUBSCRIPTION_QUEUE_MAX: usize = 8_192;
 
+/// How long Redis may take to see us off.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
 /// A connection to Redis, single, Sentinel or Cluster by its URL's scheme. Cheap to clone.
 #[derive(Clone)]
 pub struct Kv {
@@ -85,6 +88,13 @@ impl Kv {
     /// Whether this is a cluster, where channels are sharded.
     pub fn is_cluster(&self) -> bool {
         self.client.is_clustered()
+    }
+
+    /// Takes leave of Redis, so that its end is no fault any more.
+    pub async fn close(&self) {
+        let leave = async { tokio::join!(self.client.quit(), self.subscriber.quit()) };
+        // The process ends next, with or without a farewell.
+        tokio::time::timeout(CLOSE_LIMIT, leave).await.ok();
     }
 
     /// Answers when Redis does.
