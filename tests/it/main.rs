@@ -3,10 +3,7 @@
 mod api;
 mod capacity;
 mod catalogue;
-#[expect(
-    dead_code,
-    reason = "the tests that kill and restart roles come with the roles"
-)]
+mod faults;
 mod fleet;
 mod jobs;
 mod live;
