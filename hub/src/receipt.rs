@@ -21,6 +21,17 @@ pub struct Report {
     pub failure: Option<Failure>,
 }
 
+/// How a provider is told which message and attempt its reports are of.
+pub fn reference(message: MessageId, attempt: i32) -> String {
+    format!("{message}.{attempt}")
+}
+
+/// Reads [`reference`] back.
+pub fn referenced(text: &str) -> Option<(MessageId, i32)> {
+    let (message, attempt) = text.split_once('.')?;
+    Some((message.parse().ok()?, attempt.parse().ok()?))
+}
+
 /// Joins a report with what is known. One that is not of the message's current attempt, or of another id than we know it
 /// by, changes nothing. A report may be faster than the answer to the request that sent the message: then it settles it.
 pub async fn record(hub: &Hub, tenant: TenantId, report: &Report) -> Result<()> {

@@ -80,6 +80,30 @@ impl Rest {
     }
 }
 
+/// How far Twilio says a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Twilio has it.
+    Taken,
+    /// It did not arrive.
+    Failed,
+    /// It arrived.
+    Delivered,
+    /// It was read.
+    Read,
+}
+
+/// Reads a `MessageStatus`; `None` for a word we do not know, which is no news.
+pub fn progress(status: &str) -> Option<Progress> {
+    match status {
+        "accepted" | "scheduled" | "queued" | "sending" | "sent" => Some(Progress::Taken),
+        "failed" | "undelivered" | "canceled" => Some(Progress::Failed),
+        "delivered" | "partially_delivered" => Some(Progress::Delivered),
+        "read" => Some(Progress::Read),
+        _ => None,
+    }
+}
+
 /// What a failed message means for staff: what happened, and what to do.
 pub fn failure_help(code: Option<u32>) -> &'static str {
     match code {

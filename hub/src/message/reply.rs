@@ -27,7 +27,8 @@ pub struct Draft {
     /// The text.
     pub body: String,
     /// The browser's own key of this draft: the same again is the same message.
-    pub draft_key: String,
+    #[serde(rename = "draft_key")]
+    pub key: String,
     /// To the contact, or among staff.
     #[serde(default)]
     pub kind: DraftKind,
@@ -81,7 +82,7 @@ async fn say(
     };
     let new = NewMessage {
         staff,
-        draft_key: Some(&draft.draft_key),
+        draft_key: Some(&draft.key),
         ..base
     };
     let message = match append(&mut tx, &new).await {
@@ -150,7 +151,7 @@ fn check(draft: &Draft) -> Result<()> {
             format!("a text has {TEXT_MAX} characters at most"),
         ));
     }
-    if !(1..=100).contains(&draft.draft_key.len()) {
+    if !(1..=100).contains(&draft.key.len()) {
         return Err(Error::field("draft_key", "must have 1 to 100 characters"));
     }
     Ok(())
@@ -169,7 +170,7 @@ async fn said_already(tx: &mut Tx, conversation: ConversationId, draft: &Draft) 
     let id = sqlx::query_scalar!(
         "SELECT id FROM messages WHERE tenant_id = $1 AND draft_key = $2",
         tx.tenant().uuid(),
-        draft.draft_key
+        draft.key
     )
     .fetch_optional(&mut **tx)
     .await?;
