@@ -13,11 +13,19 @@ mod versioned;
 mod web;
 
 mod api_keys;
+mod attachments;
 mod audit;
 mod auth;
 mod live;
+mod connections;
+mod contacts;
+mod conversations;
+mod forms;
+mod inboxes;
 mod me;
+mod messages;
 mod staff;
+mod webhooks;
 
 use anyhow::Context as _;
 use hub::Hub;

@@ -68,6 +68,28 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/presence"),
     // audit
     needs(Admin, "GET", "/audit"),
+    // connections
+    needs(Admin, "GET", "/connections"),
+    needs(Admin, "POST", "/connections"),
+    // inboxes
+    needs(ReadOnly, "GET", "/inboxes"),
+    needs(Admin, "POST", "/inboxes"),
+    needs(Admin, "PATCH", "/inboxes/{id}"),
+    // contacts
+    needs(ReadOnly, "GET", "/contacts/{id}"),
+    needs(Role::Staff, "PATCH", "/contacts/{id}"),
+    // conversations
+    needs(ReadOnly, "GET", "/conversations"),
+    needs(ReadOnly, "GET", "/conversations/counts"),
+    needs(ReadOnly, "GET", "/conversations/{id}"),
+    needs(Role::Staff, "PATCH", "/conversations/{id}"),
+    needs(ReadOnly, "POST", "/conversations/{id}/seen"),
+    // messages
+    needs(ReadOnly, "GET", "/conversations/{id}/messages"),
+    needs(Role::Staff, "POST", "/conversations/{id}/messages"),
+    needs(Role::Staff, "POST", "/messages/{id}/retry"),
+    // attachments
+    needs(ReadOnly, "GET", "/attachments/{id}"),
 ];
 
 /// The table's line for a request, by its route's pattern. `HEAD` is `GET` without its body.

@@ -5,7 +5,10 @@ use axum::{Router, middleware};
 use hub::Hub;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{api_keys, audit, auth, edge, gate, idempotency, jobs, live, me, openapi, staff, web};
+use crate::{
+    api_keys, attachments, audit, auth, connections, contacts, conversations, edge, forms, gate, idempotency,
+    inboxes, jobs, live, me, messages, openapi, staff, web, webhooks,
+};
 
 /// A JSON body at most; uploads set their own limit on their route.
 pub(crate) const BODY_MAX: usize = 256 * 1024;
@@ -14,18 +17,24 @@ pub(crate) const BODY_MAX: usize = 256 * 1024;
 pub(crate) fn operations() -> OpenApiRouter<Hub> {
     let nouns = OpenApiRouter::new()
         .merge(api_keys::routes())
+        .merge(attachments::routes())
         .merge(audit::routes())
         .merge(auth::routes())
         .merge(jobs::routes())
         .merge(live::routes())
+        .merge(connections::routes())
+        .merge(contacts::routes())
+        .merge(conversations::routes())
+        .merge(inboxes::routes())
         .merge(me::routes())
+        .merge(messages::routes())
         .merge(staff::routes());
     OpenApiRouter::with_openapi(openapi::frame()).nest(gate::PREFIX, nouns)
 }
 
 /// What else the role serves: webhooks, forms, scripts for other sites. Each proves its caller by itself.
 fn intake() -> Router<Hub> {
-    Router::new()
+    Router::new().merge(forms::routes()).merge(webhooks::routes())
 }
 
 /// All routes of the api role, but for health and metrics.

@@ -11,7 +11,7 @@ pub mod revocation;
 mod session;
 mod snapshot;
 mod sweep;
-mod throttle;
+pub(crate) mod throttle;
 pub mod ticket;
 pub mod totp;
 

@@ -1,6 +1,10 @@
 //! Web forms: what a form asks for, from which sites it may be sent, and reading what came in.
 
+mod limit;
+
 use serde::{Deserialize, Serialize};
+
+pub use limit::admit;
 
 use crate::error::{Error, Result};
 

@@ -1,8 +1,17 @@
 //! Which handler does which job: one line each.
 
+use connectors::http::Http;
+
 use crate::registry::Registry;
+use crate::{message_send, submission_process};
 
 /// Every handler of the product.
-pub(crate) fn all() -> Registry {
-    Registry::new()
+///
+/// # Errors
+/// When a client of the outside cannot be made.
+pub(crate) fn all() -> anyhow::Result<Registry> {
+    let http = Http::new()?;
+    Ok(Registry::new()
+        .on(submission_process::run)
+        .on(move |hub, job| message_send::run(http.clone(), hub, job)))
 }

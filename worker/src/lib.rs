@@ -22,10 +22,12 @@
 
 mod handlers;
 mod line;
+mod message_send;
 mod registry;
 mod running;
 pub mod scheduler;
 mod slots;
+mod submission_process;
 mod sweeper;
 
 pub use registry::{Job, Outcome, Registry};
@@ -45,7 +47,7 @@ const FINISH_SHARE: f64 = 0.7;
 
 /// Works on `queues` until the soft stop, with every handler of the product.
 pub async fn run(hub: Hub, queues: Vec<Queue>) -> anyhow::Result<()> {
-    run_with(hub, queues, handlers::all()).await
+    run_with(hub, queues, handlers::all()?).await
 }
 
 /// The same with its own listener for health and metrics, when the process does nothing else.

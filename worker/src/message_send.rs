@@ -28,7 +28,8 @@ pub(crate) async fn run(http: Http, hub: Hub, job: Job<SendMessage>) -> anyhow::
 }
 
 fn rest(http: Http, hub: &Hub, order: &Order) -> anyhow::Result<Rest> {
-    let account = Account::from_plain_json(&order.credentials).context("read the connection's credentials")?;
+    let account =
+        Account::from_plain_json(&order.credentials).context("read the connection's credentials")?;
     Ok(Rest::new(http, hub.config.twilio.api_url.clone(), account))
 }
 
@@ -77,7 +78,9 @@ async fn give(http: Http, hub: &Hub, order: &Order, is_last_attempt: bool) -> an
 /// The message may be there under an id we were never told. An identical earlier text is not it: that one's id is known.
 async fn look_up(http: Http, hub: &Hub, order: &Order) -> anyhow::Result<Outcome> {
     let since = order.sending_at.before(CLOCK_SKEW).jiff();
-    let found = rest(http, hub, order)?.find_messages(&order.from, &order.to, &order.body, since).await;
+    let found = rest(http, hub, order)?
+        .find_messages(&order.from, &order.to, &order.body, since)
+        .await;
     let found = match found {
         Ok(found) => found,
         Err(fault) => {

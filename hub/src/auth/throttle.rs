@@ -34,6 +34,18 @@ pub(crate) struct Limit {
     grows: bool,
 }
 
+impl Limit {
+    /// A limit that does not grow with the attempts.
+    pub(crate) const fn steady(kind: &'static str, burst: u32, every: Duration) -> Self {
+        Self {
+            kind,
+            burst,
+            every,
+            grows: false,
+        }
+    }
+}
+
 /// Five in five minutes from one address.
 pub(crate) const ADDRESS: Limit = Limit {
     kind: "address",
