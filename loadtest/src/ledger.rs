@@ -82,6 +82,21 @@ impl Ledger {
             .collect()
     }
 
+    /// Effects after a number and of one kind, as soon as there is one, at the latest after `patience`.
+    pub async fn poll(&self, number: u64, kind: Option<&str>, patience: Duration) -> Vec<Effect> {
+        let mut newest = self.newest.subscribe();
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            newest.mark_unchanged();
+            let mut found = self.after(number);
+            found.retain(|effect| kind.is_none_or(|kind| effect.kind == kind));
+            let waiting = found.is_empty() && tokio::time::Instant::now() < deadline;
+            if !waiting || tokio::time::timeout_at(deadline, newest.changed()).await.is_err() {
+                return found;
+            }
+        }
+    }
+
     /// Waits for the first effect of `kind` that `fits`, past ones included.
     pub async fn wait(&self, kind: &str, timeout: Duration, fits: impl Fn(&Value) -> bool) -> Result<Effect> {
         let mut newest = self.newest.subscribe();

@@ -36,7 +36,7 @@
 //! ```
 //!
 //! What goes wrong on demand: [`twilio::Faults`], [`openai::Faults`]. What happened: `effects()`, of these kinds:
-//! Twilio `rest`, `webhook`, `call.status`, `call.ended`, `call.say`, `stream.closed`, `recording`,
+//! Twilio `rest`, `webhook`, `call.status`, `call.ended`, `call.say`, `stream.closed`, `stream.second`, `recording`,
 //! `recording.fetched`, `sms`, `sms.status`, `callback.dropped`, `twilio.error`; OpenAI `session.opened`,
 //! `session.update`, `session.closed`, `item`, `utterance`, `response`, `tool.call`, `tool.output`, `truncated`,
 //! `openai.error`, `connect.refused`, `http.refused`, `chat`, `embeddings`, `speech`, `transcription`.

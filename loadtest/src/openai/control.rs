@@ -1,5 +1,6 @@
 //! The control surface of the emulated OpenAI, below `/_control`.
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -36,7 +37,7 @@ async fn index() -> Json<Value> {
         "PUT transcriptions": ["…"],
         "GET, PUT faults": Faults::default(),
         "GET sessions, GET sessions/{index}/audio.wav": "what every session received and sent",
-        "GET effects?after=&kind=": "everything that happened",
+        "GET effects?after=&kind=&wait_ms=": "everything that happened",
     }))
 }
 
@@ -103,14 +104,17 @@ struct Which {
     #[serde(default)]
     after: u64,
     kind: Option<String>,
+    /// Wait so long for the first that fits.
+    #[serde(default)]
+    wait_ms: u64,
 }
 
 async fn effects(State(world): Shared, Query(which): Query<Which>) -> Json<Value> {
-    let effects = world.ledger.after(which.after);
+    let kind = which.kind.as_deref();
     Json(json!(
-        effects
-            .iter()
-            .filter(|effect| which.kind.as_ref().is_none_or(|k| effect.kind == k))
-            .collect::<Vec<_>>()
+        world
+            .ledger
+            .poll(which.after, kind, Duration::from_millis(which.wait_ms))
+            .await
     ))
 }

@@ -70,6 +70,8 @@ pub(crate) struct Session {
     calls: Vec<(String, String, Reply)>,
     pending: Option<Reply>,
     keep_audio: bool,
+    /// Nobody speaks since then (for `idle_timeout_ms`).
+    idle_since_us: u64,
 }
 
 /// Microphone audio kept per session.
@@ -108,6 +110,7 @@ impl Session {
             calls: Vec::new(),
             pending: None,
             keep_audio,
+            idle_since_us: u64::MAX,
         };
         session.note(|record| {
             record.id.clone_from(&session.id);
@@ -141,14 +144,26 @@ impl Session {
             .as_ref()
             .and_then(|active| active.echo_us)
             .map(|at| at + ECHO_END_US);
+        let idle = self.idle_ends_us();
         [
             self.plan.front().map(|step| step.0),
             self.later.front().map(|step| step.0),
             echo,
+            idle,
         ]
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// When a silent caller is to be spoken to, if that was asked for.
+    fn idle_ends_us(&self) -> Option<u64> {
+        let timeout_ms = self
+            .config
+            .pointer("/audio/input/turn_detection/idle_timeout_ms")?
+            .as_u64()?;
+        let quiet = self.active.is_none() && !self.vad.speaking() && self.idle_since_us != u64::MAX;
+        quiet.then(|| self.idle_since_us + timeout_ms * 1000)
     }
 
     /// A client event other than audio.

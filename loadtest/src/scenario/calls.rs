@@ -89,6 +89,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     drive.all().await;
     stop.cancel();
     watching.await.context("end the sampling")?;
+    drive.settle().await;
     drive.conclude();
     let late_ms = drive.twilio.lateness().percentile_ms(99.0);
     if args.floor {
@@ -241,6 +242,14 @@ impl Drive {
             most = most.max(now);
         }
         most
+    }
+
+    /// Gives the product five seconds to close its sessions after the last call.
+    async fn settle(&self) {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && self.openai.sessions().iter().any(|s| s.closed_us.is_none()) {
+            sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// What is only known afterwards: barge-ins, seconds of call, CPU per second of call, sessions left open.

@@ -180,3 +180,43 @@ async fn a_lost_stream_ends_without_stop() {
         .await
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_socket_is_told_and_a_recording_holds_both_sides() {
+    let world = world(Script::default()).await;
+    let stream = twilio::StreamFaults {
+        second_socket: true,
+        ..Default::default()
+    };
+    world.twilio.set_faults(twilio::Faults {
+        stream,
+        ..Default::default()
+    });
+    let caller = world.twilio.call(CALLER, OURS).unwrap();
+    caller.first_audio().await.unwrap();
+    let second = world.twilio.wait_for("stream.second", |_| true).await.unwrap();
+    assert!(
+        second.data["ended"].as_str().unwrap().contains("both sockets"),
+        "the plain bridge is naive"
+    );
+
+    let (account, (http, _)) = (world.twilio.account(), crate::outbound::clients(None).unwrap());
+    let url = format!(
+        "{}/2010-04-01/Accounts/{}/Calls/{}/Recordings.json",
+        world.twilio.url(),
+        account.sid,
+        caller.sid()
+    );
+    let answer = http
+        .post(url)
+        .basic_auth(&account.sid, Some(&account.auth_token))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 201);
+    let heard = caller.heard().duration_ms();
+    caller.heard_ms(heard + 600).await.unwrap();
+    caller.hang_up();
+    let recording = world.twilio.wait_for("recording", |_| true).await.unwrap();
+    assert!(recording.data["duration_ms"].as_u64().unwrap() >= 500);
+}

@@ -343,3 +343,22 @@ async fn the_plain_endpoints_fail_on_demand_and_without_the_key() {
         401
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_caller_is_spoken_to_when_asked_for() {
+    let openai = emulator(Script {
+        greeting: Some(Reply::Nothing),
+        ..Script::default()
+    })
+    .await;
+    let mut client = Client::connect(&openai).await;
+    let turns = json!({"type": "server_vad", "idle_timeout_ms": 5000});
+    let input = json!({"format": {"type": "audio/pcmu"}, "turn_detection": turns});
+    client
+        .send(json!({"type": "session.update", "session": {"type": "realtime", "audio": {"input": input}}}))
+        .await;
+    client.send(json!({"type": "response.create"})).await;
+    client.until("response.done").await;
+    client.until("input_audio_buffer.timeout_triggered").await;
+    client.until("response.output_audio.delta").await;
+}

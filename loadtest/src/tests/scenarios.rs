@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::Parser;
+use futures_util::{SinkExt, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -66,10 +67,13 @@ async fn follow(feed: Arc<Feed>, mut socket: WebSocket) {
             } else {
                 1 + usize::from(feed.double == Some(at))
             };
-            for _ in 0..times {
-                if socket.send(Message::text(event.to_string())).await.is_err() {
-                    return;
-                }
+            let wanted = vec![Message::text(event.to_string()); times];
+            if socket
+                .send_all(&mut stream::iter(wanted.into_iter().map(Ok)))
+                .await
+                .is_err()
+            {
+                return;
             }
         }
         tokio::select! {

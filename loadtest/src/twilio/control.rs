@@ -1,5 +1,6 @@
 //! The control surface: everything a test can do with the library, over HTTP below `/_control`.
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::body::Bytes;
@@ -103,7 +104,7 @@ async fn index() -> Json<Value> {
         "GET, PUT faults": Faults::default(),
         "PUT people/{number}": Person::default(),
         "POST numbers": "number, account_sid, voice_url, sms_url …",
-        "GET effects?after=&kind=": "everything that happened",
+        "GET effects?after=&kind=&wait_ms=": "everything that happened",
     }))
 }
 
@@ -289,14 +290,17 @@ struct Which {
     #[serde(default)]
     after: u64,
     kind: Option<String>,
+    /// Wait so long for the first that fits.
+    #[serde(default)]
+    wait_ms: u64,
 }
 
 async fn effects(State(world): Shared, Query(which): Query<Which>) -> Json<Value> {
-    let effects = world.ledger.after(which.after);
+    let kind = which.kind.as_deref();
     Json(json!(
-        effects
-            .iter()
-            .filter(|effect| which.kind.as_ref().is_none_or(|k| effect.kind == k))
-            .collect::<Vec<_>>()
+        world
+            .ledger
+            .poll(which.after, kind, Duration::from_millis(which.wait_ms))
+            .await
     ))
 }

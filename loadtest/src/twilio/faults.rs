@@ -86,6 +86,8 @@ pub struct StreamFaults {
     pub burst: u64,
     /// The `start` message is withheld: a socket that never says who it is.
     pub no_start: bool,
+    /// A second socket with the same token and the same `start` opens beside the first, as it happens outside.
+    pub second_socket: bool,
     /// The upgrade request carries no signature.
     pub unsigned: bool,
 }

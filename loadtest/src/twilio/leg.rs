@@ -32,7 +32,6 @@ pub(crate) struct Leg {
     pub(crate) world: Arc<World>,
     pub(crate) call: Arc<Call>,
     pub(crate) base: String,
-    pub(crate) recording: Option<CancellationToken>,
     pub(crate) forks: Vec<(String, CancellationToken)>,
 }
 
@@ -52,7 +51,6 @@ pub(crate) async fn run(
         world,
         call,
         base,
-        recording: None,
         forks: Vec::new(),
     };
     let mut document = first;
@@ -284,9 +282,6 @@ impl Leg {
     fn finish(&mut self, status: &'static str) {
         for (_, token) in self.forks.drain(..) {
             token.cancel();
-        }
-        if let Some(recording) = self.recording.take() {
-            recording.cancel();
         }
         if self.call.is_over() {
             return;

@@ -7,10 +7,11 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::call::Call;
 use super::leg::{Leg, Next};
 use super::twiml::{Callback, Record};
+use super::webhook::Webhook;
 use super::world::{Recording, World, sid};
-use crate::clock;
 use crate::pace::{Pace, stamp_us};
 use crate::ulaw;
 
@@ -27,7 +28,7 @@ pub(crate) async fn run(leg: &mut Leg, wanted: Record, cut: &CancellationToken) 
         // Nothing was said: no recording, and the document goes on.
         return Next::Verb;
     }
-    let recorded = store(&leg.world, &leg.call.account, &leg.call.sid, audio);
+    let recorded = store(&leg.world, sid("RE"), &leg.call.account, &leg.call.sid, audio);
     if let Some(callback) = &wanted.callback {
         let webhook = leg.webhook("recording", callback, recorded.params("completed"));
         leg.call.callback("completed", webhook);
@@ -82,22 +83,69 @@ async fn listen(leg: &Leg, wanted: &Record, cut: &CancellationToken) -> (Vec<u8>
     (audio, spoken, key)
 }
 
-/// Records the caller's side until the call ends; kept as a mono file.
+/// `<Start><Recording>`.
 pub(crate) fn whole_call(leg: &mut Leg, callback: Option<Callback>) {
-    let end = CancellationToken::new();
-    leg.recording = Some(end.clone());
-    let (world, call) = (Arc::clone(&leg.world), Arc::clone(&leg.call));
-    let from_us = clock::now_us();
     let webhook = callback.map(|callback| leg.webhook("recording", &callback, Vec::new()));
-    leg.world.spawn(async move {
-        end.cancelled().await;
-        let heard = call.line.heard().audio_since(from_us);
-        let recorded = store(&world, &call.account, &call.sid, heard);
+    until_the_end(&leg.world, &leg.call, webhook);
+}
+
+/// Records both sides, mixed, until the call ends; the recording's sid.
+pub(crate) fn until_the_end(world: &Arc<World>, call: &Arc<Call>, webhook: Option<Webhook>) -> String {
+    let sid = sid("RE");
+    let (sender, mut frames) = tokio::sync::mpsc::channel(TAPE_QUEUE);
+    call.line.fork(sender);
+    let (recorded, tape_world, call) = (sid.clone(), Arc::clone(world), Arc::clone(call));
+    world.spawn(async move {
+        let mut ended = call.line.moments.subscribe();
+        let mut tape = Tape::default();
+        let over = ended.wait_for(|moments| moments.ended_us.is_some());
+        tokio::pin!(over);
+        loop {
+            tokio::select! {
+                frame = frames.recv() => match frame {
+                    Some((track, audio)) => tape.take(track, &audio),
+                    None => break,
+                },
+                _ = &mut over => break,
+            }
+        }
+        let stored = store(&tape_world, recorded, &call.account, &call.sid, tape.mixed());
         if let Some(mut webhook) = webhook {
-            webhook.params.extend(recorded.params("completed"));
-            let _ = super::webhook::send(&world, &webhook).await;
+            webhook.params.extend(stored.params("completed"));
+            let _ = super::webhook::send(&tape_world, &webhook).await;
         }
     });
+    sid
+}
+
+/// Frames of a call that may wait for the recorder; beyond, they are lost.
+const TAPE_QUEUE: usize = 500;
+
+/// Both tracks of a call; the microphone never pauses, so it is the clock.
+#[derive(Default)]
+struct Tape {
+    inbound: Vec<u8>,
+    outbound: Vec<u8>,
+}
+
+impl Tape {
+    fn take(&mut self, track: &str, audio: &[u8]) {
+        if track == "inbound" {
+            self.inbound.extend_from_slice(audio);
+        } else {
+            let silence = self.inbound.len().max(self.outbound.len());
+            self.outbound.resize(silence, ulaw::SILENCE);
+            self.outbound.extend_from_slice(audio);
+        }
+    }
+
+    fn mixed(&self) -> Vec<u8> {
+        let (inbound, outbound) = (ulaw::decode(&self.inbound), ulaw::decode(&self.outbound));
+        let length = inbound.len().max(outbound.len());
+        let at = |track: &[i16], index: usize| track.get(index).copied().unwrap_or(0);
+        let samples = (0..length).map(|index| at(&inbound, index).saturating_add(at(&outbound, index)));
+        ulaw::encode(&samples.collect::<Vec<_>>())
+    }
 }
 
 struct Stored {
@@ -119,8 +167,7 @@ impl Stored {
     }
 }
 
-fn store(world: &World, account: &str, call: &str, audio: Vec<u8>) -> Stored {
-    let sid = sid("RE");
+fn store(world: &World, sid: String, account: &str, call: &str, audio: Vec<u8>) -> Stored {
     let duration_s = ulaw::duration_ms(audio.len()).div_ceil(1000);
     let url = format!(
         "{}/2010-04-01/Accounts/{account}/Recordings/{sid}",

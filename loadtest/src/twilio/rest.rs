@@ -189,6 +189,7 @@ fn route(request: &Request, method: &Method, path: &str) -> Response {
         (&Method::GET, ["Calls"]) => Ok(calls::list(request)),
         (&Method::GET, ["Calls", sid]) => calls::read(request, sid),
         (&Method::POST, ["Calls", sid]) => calls::update(request, sid),
+        (&Method::POST, ["Calls", sid, "Recordings"]) => calls::record(request, sid),
         (&Method::POST, ["Messages"]) => messages::create(request),
         (&Method::GET, ["Messages"]) => Ok(messages::list(request)),
         (&Method::GET, ["Messages", sid]) => messages::read(request, sid),

@@ -61,6 +61,9 @@ pub(crate) async fn connect(leg: &mut Leg, wanted: twiml::Stream, cut: &Cancella
                 .expect("no holder of the lock panics")
                 .stream
                 .clone();
+            if faults.second_socket {
+                double(leg, &wanted, stream_sid.clone());
+            }
             let mut stream = Stream::new(leg, &wanted, socket, stream_sid.clone(), faults);
             stream.run(cut).await
         }
@@ -94,6 +97,39 @@ pub(crate) async fn connect(leg: &mut Leg, wanted: twiml::Stream, cut: &Cancella
     }
 }
 
+/// A second socket for the same stream; what the server does with it is written down.
+fn double(leg: &Leg, wanted: &twiml::Stream, stream_sid: String) {
+    let (world, call, base) = (Arc::clone(&leg.world), Arc::clone(&leg.call), leg.base.clone());
+    let wanted = wanted.clone();
+    leg.world.spawn(async move {
+        let leg = Leg {
+            world,
+            call,
+            base,
+            forks: Vec::new(),
+        };
+        let outcome = imitate(&leg, &wanted, stream_sid).await;
+        let ended = outcome.map_or_else(
+            |error| format!("{error:#}"),
+            |()| "closed by the server".to_owned(),
+        );
+        leg.world
+            .ledger
+            .record("stream.second", json!({"call_sid": leg.call.sid, "ended": ended}));
+    });
+}
+
+async fn imitate(leg: &Leg, wanted: &twiml::Stream, stream_sid: String) -> Result<()> {
+    let mut socket = open(leg, &wanted.url).await?;
+    let mut out = media::Outgoing::new(leg, stream_sid, wanted);
+    socket.send(Message::text(media::CONNECTED)).await?;
+    socket.send(Message::text(out.start())).await?;
+    while let Some(Ok(message)) = socket.next().await {
+        ensure!(!message.is_text(), "the server talks to both sockets");
+    }
+    Ok(())
+}
+
 /// `<Start><Stream>`: both tracks are copied to the server while the document goes on.
 pub(crate) fn fork(leg: &mut Leg, wanted: twiml::Stream) -> Next {
     let end = CancellationToken::new();
@@ -106,7 +142,6 @@ pub(crate) fn fork(leg: &mut Leg, wanted: twiml::Stream) -> Next {
             world,
             call,
             base,
-            recording: None,
             forks: Vec::new(),
         };
         if let Err(error) = copy(&leg, &wanted, receiver, &end).await {

@@ -79,6 +79,13 @@ impl Session {
             self.apply(Step::Close, now_us, &mut output);
             self.apply(Step::Done(None), now_us, &mut output);
         }
+        if self.idle_ends_us().is_some_and(|at_us| at_us <= now_us) {
+            self.idle_since_us = u64::MAX;
+            let end_ms = self.vad.position_ms();
+            let fields = json!({"audio_start_ms": end_ms, "audio_end_ms": end_ms, "item_id": id("item")});
+            output.push(&event("input_audio_buffer.timeout_triggered", fields));
+            output.reply = Some(self.script.otherwise.reply.clone());
+        }
         output
     }
 
@@ -245,6 +252,7 @@ impl Session {
             json!({"response": self.response(status, details)}),
         ));
         self.active = None;
+        self.idle_since_us = now_us;
         self.plan.clear();
         self.note(|record| {
             if let Some(last) = record.spoken.last_mut() {

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::{Refusal, Request, unknown};
 use crate::twilio::call::{Call, Document, Interrupt, NewCall};
 use crate::twilio::twiml::Callback;
+use crate::twilio::webhook::Webhook;
 use crate::twilio::world::World;
-use crate::twilio::{dial, leg};
+use crate::twilio::{dial, leg, record};
 
 fn bad(code: u32, message: &str) -> Refusal {
     Refusal(StatusCode::BAD_REQUEST, code, message.to_owned())
@@ -144,6 +145,25 @@ pub(super) fn update(request: &Request, sid: &str) -> Result<Response, Refusal> 
     // A full queue means that the call is ending; Twilio answers 200 to that as well.
     let _ = call.interrupts.try_send(interrupt);
     Ok(Json(call.json()).into_response())
+}
+
+/// Records a call from now to its end.
+pub(super) fn record(request: &Request, sid: &str) -> Result<Response, Refusal> {
+    let call = find(request, sid)?;
+    if call.status() != "in-progress" {
+        return Err(bad(21220, "Requested resource is not eligible for recording"));
+    }
+    let callback = request.get("RecordingStatusCallback").map(|url| Webhook {
+        purpose: "recording",
+        account: request.account.clone(),
+        url: url.to_owned(),
+        method: "POST".to_owned(),
+        params: call.params(),
+    });
+    let recording = record::until_the_end(&request.world, &call, callback);
+    let answer =
+        json!({"sid": recording, "call_sid": sid, "account_sid": request.account, "status": "in-progress"});
+    Ok((StatusCode::CREATED, Json(answer)).into_response())
 }
 
 pub(super) fn list(request: &Request) -> Response {
