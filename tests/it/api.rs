@@ -6,7 +6,12 @@
 )]
 
 mod document;
+mod fixtures;
 mod gate;
+mod matrix;
+mod refresh;
+mod rows;
+mod second_factor;
 mod sign_in;
 mod writes;
 

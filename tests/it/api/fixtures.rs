@@ -1,0 +1,116 @@
+//! What the matrices need to know of each operation that takes an id: whose id it is, and a body that is good.
+//!
+//! A new operation with `{id}` in its path gets a line in [`fixtures`], an id in a body one in [`references`], a new noun
+//! a row in `rows.rs`.
+
+use serde_json::{Value, json};
+
+/// One operation with an id in its path.
+pub(super) struct Fixture {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    /// The table whose row the id is.
+    pub(super) table: &'static str,
+    /// A good body; null = none.
+    pub(super) body: Value,
+    /// What the owner is answered for a row of their own.
+    pub(super) own: u16,
+}
+
+fn line(method: &'static str, path: &'static str, table: &'static str, body: Value, own: u16) -> Fixture {
+    Fixture {
+        method,
+        path,
+        table,
+        body,
+        own,
+    }
+}
+
+/// Every operation that takes an id.
+pub(super) fn fixtures() -> Vec<Fixture> {
+    let none = || Value::Null;
+    let note = json!({ "body": "A note", "draft_key": "fixture-draft", "kind": "note" });
+    vec![
+        line("PATCH", "/staff/{id}", "staff", json!({ "name": "Another" }), 200),
+        line("DELETE", "/api-keys/{id}", "api_keys", none(), 204),
+        line(
+            "PATCH",
+            "/inboxes/{id}",
+            "inboxes",
+            json!({ "name": "Another" }),
+            200,
+        ),
+        line("GET", "/contacts/{id}", "contacts", none(), 200),
+        line(
+            "PATCH",
+            "/contacts/{id}",
+            "contacts",
+            json!({ "about": "Likes tea" }),
+            200,
+        ),
+        line("GET", "/conversations/{id}", "conversations", none(), 200),
+        line(
+            "PATCH",
+            "/conversations/{id}",
+            "conversations",
+            json!({ "status": "closed" }),
+            200,
+        ),
+        line("POST", "/conversations/{id}/seen", "conversations", none(), 204),
+        line(
+            "GET",
+            "/conversations/{id}/messages",
+            "conversations",
+            none(),
+            200,
+        ),
+        line("POST", "/conversations/{id}/messages", "conversations", note, 201),
+        line("POST", "/messages/{id}/retry", "messages", none(), 200),
+        // The row's object was never stored: the owner is told so, a stranger is not.
+        line("GET", "/attachments/{id}", "attachments", none(), 404),
+        line("GET", "/calls/{id}", "calls", none(), 200),
+        line("GET", "/calls/{id}/turns", "calls", none(), 200),
+        line("POST", "/calls/{id}/hang-up", "calls", none(), 202),
+        line("POST", "/calls/{id}/audio-ticket", "calls", none(), 200),
+        line("GET", "/calls/{id}/audio", "calls", none(), 400),
+        line("POST", "/jobs/{id}/replay", "jobs", none(), 202),
+    ]
+}
+
+/// One field of a body that is an id.
+pub(super) struct Reference {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) field: &'static str,
+    /// The table it refers to.
+    pub(super) table: &'static str,
+    /// The rest of a good body.
+    pub(super) body: Value,
+}
+
+fn refers(
+    method: &'static str,
+    path: &'static str,
+    field: &'static str,
+    table: &'static str,
+    body: Value,
+) -> Reference {
+    Reference {
+        method,
+        path,
+        field,
+        table,
+        body,
+    }
+}
+
+/// Every field of a body that is an id.
+pub(super) fn references() -> Vec<Reference> {
+    let inbox = json!({ "channel": "sms", "address": "+15550123", "name": "Front desk" });
+    vec![
+        refers("PATCH", "/conversations/{id}", "assignee_id", "staff", json!({})),
+        refers("POST", "/inboxes", "connection_id", "connections", inbox),
+        refers("POST", "/phone-calls", "inbox_id", "inboxes", json!({})),
+    ]
+}
