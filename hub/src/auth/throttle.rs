@@ -75,8 +75,8 @@ pub(crate) const CODE: Limit = Limit {
 /// Links and refresh tokens are too long to guess; this bounds the work that guessing makes.
 pub(crate) const TOKEN: Limit = Limit {
     kind: "token",
-    burst: 60,
-    every: Duration::from_secs(1),
+    burst: 300,
+    every: Duration::from_millis(100),
     grows: false,
 };
 

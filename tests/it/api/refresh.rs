@@ -35,7 +35,9 @@ async fn world() -> (World, TenantId) {
         name: "Ann".to_owned(),
         role: Role::Owner,
     };
-    hub::staff::create(&world.hub, acme, None, new, Some(PASSWORD)).await.unwrap();
+    hub::staff::create(&world.hub, acme, None, new, Some(PASSWORD))
+        .await
+        .unwrap();
     (world, acme)
 }
 

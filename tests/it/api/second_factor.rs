@@ -23,7 +23,9 @@ async fn person(world: &World, tenant: TenantId, email: &str) -> hub::staff::Sta
         name: "Ann".to_owned(),
         role: Role::Owner,
     };
-    hub::staff::create(&world.hub, tenant, None, new, Some(PASSWORD)).await.unwrap()
+    hub::staff::create(&world.hub, tenant, None, new, Some(PASSWORD))
+        .await
+        .unwrap()
 }
 
 fn held() -> Clock {
@@ -37,7 +39,8 @@ fn shown(world: &World, secret: &str) -> String {
         .with_account_name("x")
         .build()
         .unwrap();
-    totp.generate(u64::try_from(world.hub.clock.now().as_second()).unwrap()).to_string()
+    totp.generate(u64::try_from(world.hub.clock.now().as_second()).unwrap())
+        .to_string()
 }
 
 async fn code(answer: Response) -> (u16, String) {
@@ -58,7 +61,12 @@ impl Api {
     }
 
     async fn send(&self, token: &str, path: &str, body: Value) -> Response {
-        self.post(path).bearer_auth(token).json(&body).send().await.unwrap()
+        self.post(path)
+            .bearer_auth(token)
+            .json(&body)
+            .send()
+            .await
+            .unwrap()
     }
 }
 
@@ -69,40 +77,70 @@ async fn a_code_is_good_once_and_a_recovery_code_too() {
     let ann = person(&world, acme, "ann@example.com").await;
     let api = Api::start(&world).await;
     let token = api.token(None).await;
-    let secret: Value = api.send(&token, "/me/totp", json!({})).await.json().await.unwrap();
+    let secret: Value = api
+        .send(&token, "/me/totp", json!({}))
+        .await
+        .json()
+        .await
+        .unwrap();
     let secret = secret["secret"].as_str().unwrap();
-    let wrong = api.send(&token, "/me/totp/confirm", json!({ "code": "000000" })).await;
+    let wrong = api
+        .send(&token, "/me/totp/confirm", json!({ "code": "000000" }))
+        .await;
     assert_eq!(code(wrong).await, (401, "bad_totp".into()));
     // Not confirmed, not asked for.
     assert_eq!(api.sign_in(None).await.status(), 200);
     let first = shown(&world, secret);
-    let confirmed = api.send(&token, "/me/totp/confirm", json!({ "code": first })).await;
+    let confirmed = api
+        .send(&token, "/me/totp/confirm", json!({ "code": first }))
+        .await;
     let codes: Value = confirmed.json().await.unwrap();
     let recovery = codes["recovery_codes"][3].as_str().unwrap();
 
     assert_eq!(code(api.sign_in(None).await).await, (401, "totp_required".into()));
-    assert_eq!(code(api.sign_in(Some(&first)).await).await, (401, "bad_totp".into()));
+    assert_eq!(
+        code(api.sign_in(Some(&first)).await).await,
+        (401, "bad_totp".into())
+    );
     world.hub.clock.advance(Duration::from_secs(30));
     let second = shown(&world, secret);
     assert_eq!(api.sign_in(Some(&second)).await.status(), 200);
-    assert_eq!(code(api.sign_in(Some(&second)).await).await, (401, "bad_totp".into()));
+    assert_eq!(
+        code(api.sign_in(Some(&second)).await).await,
+        (401, "bad_totp".into())
+    );
     assert_eq!(api.sign_in(Some(&recovery.to_uppercase())).await.status(), 200);
-    assert_eq!(code(api.sign_in(Some(recovery)).await).await, (401, "bad_totp".into()));
+    assert_eq!(
+        code(api.sign_in(Some(recovery)).await).await,
+        (401, "bad_totp".into())
+    );
     // A link is no way around it, and asking for the code does not use it up.
-    let link = link::create(&world.hub, acme, ann.id, Duration::from_mins(5)).await.unwrap();
+    let link = link::create(&world.hub, acme, ann.id, Duration::from_mins(5))
+        .await
+        .unwrap();
     let link = link.rsplit_once('=').unwrap().1;
     let asked = api.send(&token, "/auth/link", json!({ "token": link })).await;
     assert_eq!(code(asked).await, (401, "totp_required".into()));
     world.hub.clock.advance(Duration::from_secs(30));
     let third = shown(&world, secret);
-    let came = api.send(&token, "/auth/link", json!({ "token": link, "totp": third })).await;
+    let came = api
+        .send(&token, "/auth/link", json!({ "token": link, "totp": third }))
+        .await;
     assert_eq!(came.status(), 200);
     world.hub.clock.advance(Duration::from_secs(30));
-    let off = api.send(&token, "/me/totp/disable", json!({ "code": shown(&world, secret) })).await;
+    let off = api
+        .send(
+            &token,
+            "/me/totp/disable",
+            json!({ "code": shown(&world, secret) }),
+        )
+        .await;
     assert_eq!(off.status(), 204);
     assert_eq!(api.sign_in(None).await.status(), 200);
-    let stored: Vec<Vec<u8>> =
-        sqlx::query_scalar("SELECT code_hash FROM recovery_codes").fetch_all(&mut world.admin().await).await.unwrap();
+    let stored: Vec<Vec<u8>> = sqlx::query_scalar("SELECT code_hash FROM recovery_codes")
+        .fetch_all(&mut world.admin().await)
+        .await
+        .unwrap();
     assert!(stored.is_empty());
 }
 
@@ -113,11 +151,19 @@ async fn five_wrong_codes_make_a_pause() {
     person(&world, acme, "ann@example.com").await;
     let api = Api::start(&world).await;
     let token = api.token(None).await;
-    let secret: Value = api.send(&token, "/me/totp", json!({})).await.json().await.unwrap();
+    let secret: Value = api
+        .send(&token, "/me/totp", json!({}))
+        .await
+        .json()
+        .await
+        .unwrap();
     let right = json!({ "code": shown(&world, secret["secret"].as_str().unwrap()) });
     assert_eq!(api.send(&token, "/me/totp/confirm", right).await.status(), 200);
     for _ in 0..5 {
-        assert_eq!(code(api.sign_in(Some("000000")).await).await, (401, "bad_totp".into()));
+        assert_eq!(
+            code(api.sign_in(Some("000000")).await).await,
+            (401, "bad_totp".into())
+        );
     }
     assert_eq!(api.sign_in(Some("000000")).await.status(), 429);
 }
@@ -129,11 +175,19 @@ async fn a_link_signs_in_once_and_in_time() {
     let ann = person(&world, acme, "ann@example.com").await;
     let api = Api::start(&world).await;
     let make = async || {
-        let url = link::create(&world.hub, acme, ann.id, Duration::from_mins(5)).await.unwrap();
+        let url = link::create(&world.hub, acme, ann.id, Duration::from_mins(5))
+            .await
+            .unwrap();
         assert!(url.starts_with("http://localhost:5000/sign-in#link="), "{url}");
         url.rsplit_once('=').unwrap().1.to_owned()
     };
-    let follow = async |token: &str| api.post("/auth/link").json(&json!({ "token": token })).send().await.unwrap();
+    let follow = async |token: &str| {
+        api.post("/auth/link")
+            .json(&json!({ "token": token }))
+            .send()
+            .await
+            .unwrap()
+    };
     let (one, late) = (make().await, make().await);
     let both = tokio::join!(follow(&one), follow(&one));
     let mut statuses = [both.0.status(), both.1.status()];
@@ -155,7 +209,14 @@ async fn a_ticket_opens_one_thing_once() {
     let make = |purpose| ticket::create(&hub, &ann.principal, purpose).unwrap();
     let one = make(Purpose::Live);
     assert!(ticket::redeem(&hub, &one, call).await.is_err());
-    assert_eq!(ticket::redeem(&hub, &one, Purpose::Live).await.unwrap().principal.tenant(), acme);
+    assert_eq!(
+        ticket::redeem(&hub, &one, Purpose::Live)
+            .await
+            .unwrap()
+            .principal
+            .tenant(),
+        acme
+    );
     assert!(ticket::redeem(&hub, &one, Purpose::Live).await.is_err());
     assert!(ticket::redeem(&elsewhere, &one, Purpose::Live).await.is_err());
     let late = make(Purpose::Live);
@@ -181,26 +242,74 @@ async fn a_key_works_until_it_is_revoked_and_is_kept_as_a_hash() {
     let acme = world.tenant("acme").await;
     let ann = world.staff(acme, "ann", Role::Admin).await;
     let (api, elsewhere) = (Api::start(&world).await, world.another_hub().await);
-    let made = api.send(&ann.token, "/api-keys", json!({ "name": "printer", "role": "staff" })).await;
+    let made = api
+        .send(
+            &ann.token,
+            "/api-keys",
+            json!({ "name": "printer", "role": "staff" }),
+        )
+        .await;
     let made: Value = made.json().await.unwrap();
-    let (id, secret) = (made["api_key"]["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let (id, secret) = (
+        made["api_key"]["id"].as_str().unwrap(),
+        made["secret"].as_str().unwrap(),
+    );
     assert!(secret.starts_with("sbk_") && secret.ends_with(made["api_key"]["last_four"].as_str().unwrap()));
-    assert_eq!(api.get("/staff").bearer_auth(secret).send().await.unwrap().status(), 200);
+    assert_eq!(
+        api.get("/staff")
+            .bearer_auth(secret)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        200
+    );
     assert!(auth::authenticate(&elsewhere, secret).await.is_ok());
     let mut wrong = secret.to_owned();
     wrong.pop();
     wrong.push(if secret.ends_with('A') { 'E' } else { 'A' });
-    assert_eq!(api.get("/staff").bearer_auth(&wrong).send().await.unwrap().status(), 401);
-    let row: String = sqlx::query_scalar("SELECT k::text FROM api_keys k").fetch_one(&mut world.admin().await).await.unwrap();
+    assert_eq!(
+        api.get("/staff")
+            .bearer_auth(&wrong)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
+    let row: String = sqlx::query_scalar("SELECT k::text FROM api_keys k")
+        .fetch_one(&mut world.admin().await)
+        .await
+        .unwrap();
     assert!(!row.contains(secret.rsplit_once('_').unwrap().1), "{row}");
-    let list: Value = api.get("/api-keys").bearer_auth(&ann.token).send().await.unwrap().json().await.unwrap();
+    let list: Value = api
+        .get("/api-keys")
+        .bearer_auth(&ann.token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(list["items"][0]["id"], id);
     assert!(!list.to_string().contains(secret) && list["items"][0]["last_used_at"].is_string());
-    let gone = api.request(reqwest::Method::DELETE, &format!("/api-keys/{id}")).bearer_auth(&ann.token);
+    let gone = api
+        .request(reqwest::Method::DELETE, &format!("/api-keys/{id}"))
+        .bearer_auth(&ann.token);
     assert_eq!(gone.send().await.unwrap().status(), 204);
-    assert_eq!(api.get("/staff").bearer_auth(secret).send().await.unwrap().status(), 401);
+    assert_eq!(
+        api.get("/staff")
+            .bearer_auth(secret)
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
     let out = async { while auth::authenticate(&elsewhere, secret).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_millis(1_100), out).await.unwrap();
+    tokio::time::timeout(Duration::from_millis(1_100), out)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -213,20 +322,46 @@ async fn an_owner_remains_and_nobody_climbs() {
     );
     let api = Api::start(&world).await;
     let change = async |by: &str, id: hub::ids::StaffId, body: Value| {
-        let request = api.request(reqwest::Method::PATCH, &format!("/staff/{id}")).bearer_auth(by);
+        let request = api
+            .request(reqwest::Method::PATCH, &format!("/staff/{id}"))
+            .bearer_auth(by);
         code(request.json(&body).send().await.unwrap()).await
     };
-    assert_eq!(change(&admin.token, admin.id, json!({ "role": "owner" })).await.0, 403);
-    assert_eq!(change(&admin.token, owner.id, json!({ "disabled": true })).await.0, 403);
+    assert_eq!(
+        change(&admin.token, admin.id, json!({ "role": "owner" })).await.0,
+        403
+    );
+    assert_eq!(
+        change(&admin.token, owner.id, json!({ "disabled": true }))
+            .await
+            .0,
+        403
+    );
     let invite = json!({ "email": "x@example.com", "name": "X", "role": "owner" });
-    assert_eq!(api.send(&admin.token, "/staff", invite.clone()).await.status(), 403);
+    assert_eq!(
+        api.send(&admin.token, "/staff", invite.clone()).await.status(),
+        403
+    );
     let key = json!({ "name": "k", "role": "admin" });
     assert_eq!(api.send(&admin.token, "/api-keys", key).await.status(), 201);
     for body in [json!({ "role": "staff" }), json!({ "disabled": true })] {
-        assert_eq!(change(&owner.token, owner.id, body).await, (409, "last_owner".into()));
+        assert_eq!(
+            change(&owner.token, owner.id, body).await,
+            (409, "last_owner".into())
+        );
     }
-    let invited: Value = api.send(&owner.token, "/staff", invite).await.json().await.unwrap();
-    assert!(invited["sign_in_link"].as_str().unwrap().contains("/sign-in#link="));
+    let invited: Value = api
+        .send(&owner.token, "/staff", invite)
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert!(
+        invited["sign_in_link"]
+            .as_str()
+            .unwrap()
+            .contains("/sign-in#link=")
+    );
     // Two owners who leave at once: one stays.
     let other = world.staff(acme, "omar", Role::Owner).await;
     let id = invited["staff"]["id"].as_str().unwrap().parse().unwrap();
@@ -253,6 +388,12 @@ async fn a_new_password_ends_the_other_sign_ins() {
     assert_eq!(api.send(&here, "/me/password", weak).await.status(), 422);
     let right = json!({ "current": PASSWORD, "new": "another long password" });
     assert_eq!(api.send(&here, "/me/password", right).await.status(), 204);
-    assert_eq!(api.get("/me").bearer_auth(&there).send().await.unwrap().status(), 401);
-    assert_eq!(code(api.sign_in(None).await).await, (401, "bad_credentials".into()));
+    assert_eq!(
+        api.get("/me").bearer_auth(&there).send().await.unwrap().status(),
+        401
+    );
+    assert_eq!(
+        code(api.sign_in(None).await).await,
+        (401, "bad_credentials".into())
+    );
 }
