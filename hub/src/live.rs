@@ -69,7 +69,7 @@ const PAGES_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const PAGES_KEPT: Duration = Duration::from_secs(30);
 
 type PageKey = (TenantId, String, i64, i64);
-type Pages = moka::future::Cache<PageKey, Arc<Vec<Event>>>;
+type Pages = moka::future::Cache<PageKey, Arc<[Event]>>;
 
 /// The live feeds of this process. Cheap to clone; idle until the first client joins.
 #[derive(Clone)]
@@ -106,7 +106,7 @@ pub(crate) struct Meters {
 impl Live {
     /// No feeds yet.
     pub fn new(kv: Kv, db: Db, clock: Clock, tasks: Tasks, config: config::Live, node: Arc<str>) -> Self {
-        let weigh = |_: &PageKey, page: &Arc<Vec<Event>>| {
+        let weigh = |_: &PageKey, page: &Arc<[Event]>| {
             let bytes: usize = page.iter().map(|event| event.frame.len() + 64).sum();
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
@@ -185,11 +185,6 @@ impl Live {
     /// Clients of this process.
     pub fn clients(&self) -> usize {
         self.feeds().iter().map(|feed| feed.shelf().clients.len()).sum()
-    }
-
-    /// Anything from 0 to 1: where in the interval a socket's first ping falls.
-    pub fn any_fraction(&self) -> f64 {
-        rand::random()
     }
 
     /// When a client that is sent away because we stop may come back: each at its own moment, the more the later.
@@ -425,6 +420,11 @@ impl Live {
     fn kv(&self) -> &Kv {
         &self.0.kv
     }
+}
+
+/// Anything from 0 to 1: where in the interval a socket's first ping falls.
+pub fn any_fraction() -> f64 {
+    rand::random()
 }
 
 fn now() -> Instant {

@@ -1,4 +1,4 @@
-//! The live feed over real WebSockets, real Postgres, real Redis: whatever breaks, a screen sees every event once and in
+//! The live feed over real sockets, real Postgres, real Redis: whatever breaks, a screen sees every event once and in
 //! order, or is told to reload.
 
 mod bounds;
@@ -39,6 +39,16 @@ impl Node {
         let hub = hub.clone();
         Self { hub, address }
     }
+}
+
+/// Waits until it is so.
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect(what);
 }
 
 /// Commits one event of this kind of words.

@@ -10,7 +10,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use hub::live::client::{Action, Client, Input, Session};
 use hub::live::stream::Advance;
 use hub::live::wire::{self, Decoder, Received};
-use hub::live::{Bye, Event, Joined, Must, Seat, frame};
+use hub::live::{Bye, Event, Joined, Must, Position, Seat, frame};
+use hub::principal::Principal;
 use hub::{Error, Hub, auth};
 use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
@@ -41,7 +42,7 @@ enum Happened {
     Ready { readable: bool },
     Woken,
     Answered(Answer),
-    Page(hub::Result<Arc<Vec<Event>>>),
+    Page(hub::Result<Arc<[Event]>>),
     Due,
     Stopping,
 }
@@ -56,7 +57,7 @@ struct Socket {
     out: Outgoing,
     seat: Option<Seat>,
     asking: Option<BoxFuture<'static, Answer>>,
-    paging: Option<BoxFuture<'static, hub::Result<Arc<Vec<Event>>>>>,
+    paging: Option<BoxFuture<'static, hub::Result<Arc<[Event]>>>>,
     timer: Pin<Box<Sleep>>,
     stop: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Set with the close frame: when to end at the latest.
@@ -71,7 +72,7 @@ pub(super) async fn run(hub: Hub, stream: TcpStream, early: Bytes, host_slug: Op
     decoder.buffer().extend_from_slice(&early);
     let stop = hub.tasks.stop_token();
     let mut socket = Socket {
-        client: Client::new(hub.config.heartbeat(), hub.live.any_fraction(), now),
+        client: Client::new(hub.config.heartbeat(), hub::live::any_fraction(), now),
         stop: Some(Box::pin(stop.cancelled_owned())),
         hub,
         host_slug,
@@ -102,26 +103,38 @@ impl Socket {
             let now = now();
             self.fill(now)?;
             if self.closing.is_some() && self.out.is_empty() {
-                return self.finish().await;
+                self.stream.shutdown().await?;
+                let drained = tokio::time::timeout(CLOSE_LIMIT, drain(&self.stream));
+                return drained.await.unwrap_or(Ok(()));
             }
-            match self.happens(now).await? {
-                Happened::Ready { readable: true } => self.read()?,
-                Happened::Ready { readable: false } => {}
-                Happened::Woken => self.obey(),
-                Happened::Answered(answer) => self.answered(answer),
-                Happened::Page(page) => self.page(page),
-                Happened::Due => {
-                    if self.due()? {
-                        return Ok(());
-                    }
-                }
-                Happened::Stopping => {
-                    self.stop = None;
-                    let retry = self.hub.live.come_back_in();
-                    self.leave(Bye::Drain, retry);
-                }
+            if self.closing.is_some_and(|closing| closing <= now) {
+                return Ok(());
+            }
+            let happened = self.happens(now).await?;
+            self.take_in(happened)?;
+        }
+    }
+
+    fn take_in(&mut self, happened: Happened) -> io::Result<()> {
+        match happened {
+            Happened::Ready { readable: true } => self.read()?,
+            Happened::Ready { readable: false } => {}
+            Happened::Woken => self.obey(),
+            Happened::Answered(answer) => self.answered(answer),
+            Happened::Page(page) => self.page(page),
+            Happened::Due => {
+                let now = now();
+                self.client.step(Input::Tick, now, &mut self.todo);
+                self.hear(now);
+                self.judge(now);
+            }
+            Happened::Stopping => {
+                self.stop = None;
+                let retry = self.hub.live.come_back_in();
+                self.leave(Bye::Drain, retry);
             }
         }
+        Ok(())
     }
 
     /// Sends what is there; when all is out, takes the next batch, until nothing is left or the kernel takes no more.
@@ -137,11 +150,10 @@ impl Socket {
             let advance = seat.take(self.out.frames());
             let seq = seat.seq();
             match advance {
-                Advance::Took(_) => {}
+                Advance::Nothing if self.out.is_empty() => return Ok(()),
+                Advance::Took(_) | Advance::Nothing => {}
                 Advance::Behind { after, upto } => self.paging = Some(seat.page(after, upto).boxed()),
                 Advance::Reload(position) => self.out.frames().push_back(frame::reload(&position)),
-                Advance::Nothing if self.out.is_empty() => return Ok(()),
-                Advance::Nothing => {}
             }
             self.client.step(Input::Gave(seq), now, &mut self.todo);
         }
@@ -182,18 +194,6 @@ impl Socket {
         });
         let due = [self.client.deadline(), self.decoder.deadline(), stalled];
         due.into_iter().flatten().min()
-    }
-
-    /// A deadline has come. True: it was the last one.
-    fn due(&mut self) -> io::Result<bool> {
-        let now = now();
-        if self.closing.is_some_and(|closing| closing <= now) {
-            return Ok(true);
-        }
-        self.client.step(Input::Tick, now, &mut self.todo);
-        self.hear(now);
-        self.judge(now);
-        Ok(false)
     }
 
     /// Calls a client slow that is: too much waits for it, or nothing moves at all.
@@ -269,34 +269,22 @@ impl Socket {
     /// Does what the client's state machine says.
     fn act(&mut self) {
         for action in std::mem::take(&mut self.todo) {
-            match action {
-                Action::Redeem(ticket) => self.asking = Some(self.redeem(ticket)),
-                Action::Join { principal, position } => {
-                    let hub = self.hub.clone();
-                    let join = async move {
-                        let joined = hub.live.join(&hub, &principal, position.as_ref()).await;
-                        Answer::Joined(joined)
-                    };
-                    self.asking = Some(join.boxed());
-                }
-                Action::Renew(principal) => {
-                    if let Some(seat) = &mut self.seat {
-                        seat.renew(&principal);
-                    }
-                }
-                Action::Send(frame) => self.out.frames().push_back(frame),
-                Action::View(conversation) => {
-                    if let Some(seat) = &self.seat {
-                        seat.view(conversation);
-                    }
-                }
-                Action::Type { conversation, draft } => {
-                    if let Some(seat) = &self.seat {
-                        seat.typing(conversation, &draft);
-                    }
-                }
-                Action::Close { code, reason } => self.close(code, reason),
+            self.carry_out(action);
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) {
+        match (action, &mut self.seat) {
+            (Action::Redeem(ticket), _) => self.asking = Some(self.redeem(ticket)),
+            (Action::Join { principal, position }, _) => {
+                self.asking = Some(join(self.hub.clone(), principal, position).boxed());
             }
+            (Action::Send(frame), _) => self.out.frames().push_back(frame),
+            (Action::Close { code, reason }, _) => self.close(code, reason),
+            (Action::Renew(principal), Some(seat)) => seat.renew(&principal),
+            (Action::View(conversation), Some(seat)) => seat.view(conversation),
+            (Action::Type { conversation, draft }, Some(seat)) => seat.typing(conversation, &draft),
+            (Action::Renew(_) | Action::View(_) | Action::Type { .. }, None) => {}
         }
     }
 
@@ -350,7 +338,7 @@ impl Socket {
         }
     }
 
-    fn page(&mut self, page: hub::Result<Arc<Vec<Event>>>) {
+    fn page(&mut self, page: hub::Result<Arc<[Event]>>) {
         match (page, &mut self.seat) {
             (Ok(rows), Some(seat)) => {
                 if let Advance::Reload(position) = seat.catch_up(&rows, self.out.frames()) {
@@ -378,23 +366,22 @@ impl Socket {
             self.paging = None;
         }
     }
+}
 
-    /// All is sent: says so to the peer and waits a moment for its side, so that nothing sent is lost to a reset.
-    async fn finish(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await?;
-        let drained = async {
-            loop {
-                self.stream.readable().await?;
-                let mut rest = [0_u8; 512];
-                match self.stream.try_read(&mut rest) {
-                    Ok(0) => return io::Result::Ok(()),
-                    Ok(_) => {}
-                    Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(fault) => return Err(fault),
-                }
-            }
-        };
-        tokio::time::timeout(CLOSE_LIMIT, drained).await.unwrap_or(Ok(()))
+async fn join(hub: Hub, principal: Principal, position: Option<Position>) -> Answer {
+    Answer::Joined(hub.live.join(&hub, &principal, position.as_ref()).await)
+}
+
+/// Waits for the peer's side of the end, so that nothing sent is lost to a reset.
+async fn drain(stream: &TcpStream) -> io::Result<()> {
+    loop {
+        stream.readable().await?;
+        let mut rest = [0_u8; 512];
+        let read = stream.try_read(&mut rest);
+        let waits = matches!(&read, Err(fault) if fault.kind() == io::ErrorKind::WouldBlock);
+        if !waits && read? == 0 {
+            return Ok(());
+        }
     }
 }
 

@@ -118,11 +118,9 @@ fn not_a_socket() -> Error {
 
 /// The TCP connection under an upgraded one, and what was read of it already.
 fn bare(upgraded: Upgraded) -> Option<(tokio::net::TcpStream, bytes::Bytes)> {
-    match upgraded.downcast::<TokioIo<Guarded>>() {
-        Ok(parts) => Some((parts.io.into_inner().into_inner(), parts.read_buf)),
-        Err(_) => {
-            tracing::error!("The live socket came over a listener that is not hub::serve's");
-            None
-        }
-    }
+    let Ok(parts) = upgraded.downcast::<TokioIo<Guarded>>() else {
+        tracing::error!("The live socket came over a listener that is not hub::serve's");
+        return None;
+    };
+    Some((parts.io.into_inner().into_inner(), parts.read_buf))
 }

@@ -181,7 +181,7 @@ impl Seat {
         &self,
         after: i64,
         upto: i64,
-    ) -> impl Future<Output = crate::Result<Arc<Vec<Event>>>> + Send + use<> {
+    ) -> impl Future<Output = crate::Result<Arc<[Event]>>> + Send + use<> {
         let (live, tenant) = (self.live.clone(), self.feed.tenant);
         let from = after - after.rem_euclid(rows::PAGE);
         let upto = upto.min(from + rows::PAGE);
@@ -189,7 +189,7 @@ impl Seat {
         async move {
             let read = async {
                 live.meters().pages.increment(1);
-                rows::page(live.db(), tenant, from, upto).await.map(Arc::new)
+                rows::page(live.db(), tenant, from, upto).await.map(Arc::from)
             };
             let key = (tenant, epoch.unwrap_or_default(), from, upto);
             Box::pin(live.pages().try_get_with(key, read))

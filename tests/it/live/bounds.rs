@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::screen::open;
-use super::{Node, PATIENCE, Screen, emit, emit_many};
+use super::{Node, PATIENCE, Screen, emit, emit_many, eventually};
 
 #[tokio::test]
 async fn a_slow_client_costs_itself_its_socket_and_nobody_else_anything() {
@@ -30,14 +30,7 @@ async fn a_slow_client_costs_itself_its_socket_and_nobody_else_anything() {
     assert_eq!(quick.heard.len(), 3_000);
     // The socket's end comes by itself; what was read before it was in order.
     emit(&world.hub, acme, "one more").await;
-    let gone = async {
-        while clients(&node).await > 1.0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, gone)
-        .await
-        .expect("the slow client is closed");
+    eventually("the slow client is closed", async || node.hub.live.clients() == 1).await;
     slow.end().await;
     assert!(slow.seq() < 3_001);
     slow.come_back(&node, &ann).await;
@@ -45,11 +38,6 @@ async fn a_slow_client_costs_itself_its_socket_and_nobody_else_anything() {
     slow.upto(3_001).await;
     assert_eq!(slow.heard.len(), 3_001);
     drop(quick);
-}
-
-/// Clients of this tenant-world's process, as its list has them.
-async fn clients(node: &Node) -> f64 {
-    f64::from(u32::try_from(node.hub.live.clients()).unwrap())
 }
 
 #[tokio::test]
@@ -111,14 +99,7 @@ async fn a_person_has_so_many_sockets_and_no_more() {
     let bye: Value = serde_json::from_str(bye.to_text().unwrap()).unwrap();
     assert_eq!(bye["reason"], "too_many");
     drop(screens.pop());
-    let freed = async {
-        while node.hub.live.clients() > 2 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, freed)
-        .await
-        .expect("the place is free");
+    eventually("the place is free", async || node.hub.live.clients() == 2).await;
     Screen::open(&node, &ann).await;
 }
 

@@ -61,9 +61,7 @@ async fn what_memory_does_not_reach_comes_from_postgres() {
     let acme = world.tenant("acme").await;
     let ann = world.staff(acme, "ann", Role::Staff).await;
     let node = Node::start(&world.hub).await;
-    let mut screen = Screen::open(&node, &ann).await;
-    let start = screen.position.clone();
-    drop(screen);
+    let start = Screen::open(&node, &ann).await.position.clone();
     emit_many(&world.hub, acme, 3_000, "x").await;
     let mut screen = Screen::at(&node, &ann, start.clone()).await;
     assert!(screen.recovered);

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::SinkExt as _;
+use futures_util::{SinkExt as _, StreamExt as _};
 use hub::role::Role;
 use hub::testing::World;
 use serde_json::json;
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::screen::{a_ticket, open, request};
 use super::{Node, Screen, emit};
@@ -74,18 +74,14 @@ async fn a_ticket_opens_one_socket_of_its_own_tenant() {
     let hello = json!({ "type": "hello", "ticket": ticket }).to_string();
     let mut first = open(&node).await;
     first.send(Message::text(hello.clone())).await.unwrap();
-    let ends = async |mut socket: tokio_tungstenite::WebSocketStream<TcpStream>, hello: String| {
+    let ends = async |mut socket: WebSocketStream<TcpStream>, hello: String| {
         socket.send(Message::text(hello)).await.unwrap();
-        loop {
-            let message = futures_util::StreamExt::next(&mut socket).await.unwrap().unwrap();
-            match message {
-                Message::Close(close) => return u16::from(close.unwrap().code),
-                Message::Text(text) if text.contains("welcome") => return 0,
-                _ => {}
-            }
+        match socket.next().await.unwrap().unwrap() {
+            Message::Close(close) => u16::from(close.unwrap().code),
+            welcome => u16::from(!welcome.to_text().unwrap().contains("welcome")),
         }
     };
-    let welcome = futures_util::StreamExt::next(&mut first).await.unwrap().unwrap();
+    let welcome = first.next().await.unwrap().unwrap();
     assert!(welcome.to_text().unwrap().contains("welcome"));
     assert_eq!(ends(open(&node).await, hello).await, 4401, "used");
     let forged = json!({ "type": "hello", "ticket": "forged" }).to_string();

@@ -119,12 +119,7 @@ impl Screen {
         let kind = frame["type"].as_str().unwrap().to_owned();
         let seq = frame["seq"].as_i64();
         match kind.as_str() {
-            "event" => {
-                assert_eq!(seq, Some(self.seq() + 1), "a hole or a repetition: {frame}");
-                self.position["seq"] = frame["seq"].clone();
-                self.heard
-                    .push(frame["data"]["words"].as_str().unwrap().to_owned());
-            }
+            "event" => self.apply(&frame),
             "skip" => {
                 assert!(seq > Some(self.seq()));
                 self.position["seq"] = frame["seq"].clone();
@@ -166,13 +161,10 @@ impl Screen {
             match message.expect("the server closes") {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
-                    if frame["type"] == "bye" {
-                        bye = frame;
-                    } else if frame["type"] == "event" {
-                        assert_eq!(frame["seq"].as_i64(), Some(self.seq() + 1));
-                        self.position["seq"] = frame["seq"].clone();
-                        self.heard
-                            .push(frame["data"]["words"].as_str().unwrap().to_owned());
+                    match frame["type"].as_str() {
+                        Some("bye") => bye = frame,
+                        Some("event") => self.apply(&frame),
+                        _ => {}
                     }
                 }
                 Some(Ok(Message::Close(close))) => {
@@ -183,6 +175,14 @@ impl Screen {
                 Some(Err(_)) | None => return (bye, 1006, start.elapsed()),
             }
         }
+    }
+
+    fn apply(&mut self, event: &Value) {
+        let next = Some(self.seq() + 1);
+        assert_eq!(event["seq"].as_i64(), next, "a hole or a repetition: {event}");
+        self.position["seq"] = event["seq"].clone();
+        let words = event["data"]["words"].as_str().unwrap();
+        self.heard.push(words.to_owned());
     }
 
     /// The socket itself, for those who misbehave.

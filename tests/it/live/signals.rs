@@ -7,7 +7,7 @@ use hub::role::Role;
 use hub::testing::World;
 use serde_json::{Value, json};
 
-use super::{Node, Screen};
+use super::{Node, Screen, eventually};
 
 fn of(kind: &'static str) -> impl Fn(&Value) -> bool {
     move |signal| signal["kind"] == kind
@@ -83,22 +83,12 @@ async fn presence_is_a_list_over_all_processes_and_survives_a_flushed_redis() {
         let body: Value = answer.json().await.unwrap();
         body["staff"].as_array().unwrap().clone()
     };
-    let all_here = async || {
-        let wait = async {
-            while ask().await.len() < 2 {
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(super::PATIENCE, wait)
-            .await
-            .expect("both are online");
-    };
-    all_here().await;
+    eventually("both are online", async || ask().await.len() == 2).await;
     let names: Vec<Value> = ask().await.iter().map(|one| one["name"].clone()).collect();
     assert_eq!(names, ["ann", "ben"]);
     world.redis().kill();
     world.redis().start_again().await;
-    all_here().await;
+    eventually("both are online again", async || ask().await.len() == 2).await;
     second.hub.tasks.stop();
 }
 
