@@ -10,6 +10,7 @@ import { stopwatch } from '@/i18n/format'
 import { onLevels, useSignals } from '@/live/signals'
 import { Address } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
+import { cx } from '@/ui/cx'
 import { Meter } from '@/ui/Meter'
 import { useNow } from '@/ui/useNow'
 import { ListenButton } from './ListenButton'
@@ -78,17 +79,19 @@ function LastWords({ call }: { call: Call }) {
   const said = data?.items.findLast((turn) => turn.speaker !== 'tool')
   const last = speaking ?? said
   return (
-    <p className="my-3 line-clamp-3 min-h-[66px] flex-1 text-base" data-testid="last-words">
+    <div className="my-3 min-h-[82px] flex-1" data-testid="last-words">
       {last ? (
         <>
-          <span className="me-1.5 text-xs text-ink-3">{t(`speaker.${last.speaker as 'caller'}`)}</span>
-          <bdi className={speaking ? '' : 'text-ink-2'}>{last.text}</bdi>
-          {speaking && <span aria-hidden> …</span>}
+          <p className="text-xs text-ink-3">{t(`speaker.${last.speaker as 'caller'}`)}</p>
+          <p dir="auto" className={cx('line-clamp-3 text-base', !speaking && 'text-ink-2')}>
+            {last.text}
+            {speaking && <span aria-hidden> …</span>}
+          </p>
         </>
       ) : (
-        <span className="text-ink-3">{t('call.nothing_yet')}</span>
+        <p className="text-base text-ink-3">{t('call.nothing_yet')}</p>
       )}
-    </p>
+    </div>
   )
 }
 

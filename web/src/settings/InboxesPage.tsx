@@ -136,7 +136,7 @@ function Connections({ onConnect }: { onConnect: () => void }) {
           t('settings.inboxes.not_connected')
         ) : (
           <>
-            {t('settings.inboxes.connected')} <bdi dir="ltr" className="font-mono text-xs">{data.items.map((item) => item.account).join(', ')}</bdi>
+            {t('settings.inboxes.connected')} <bdi dir="ltr" className="font-mono text-xs break-all">{data.items.map((item) => item.account).join(', ')}</bdi>
           </>
         )}
       </p>
