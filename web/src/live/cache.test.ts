@@ -38,7 +38,7 @@ function setup() {
     queries.fetchInfiniteQuery({
       queryKey: keys.conversations(filter),
       queryFn: () => new Promise<Page<Conversation>>((resolve) => (answer = resolve)),
-      initialPageParam: null,
+      initialPageParam: null as string | null,
       getNextPageParam: (page: Page<Conversation>) => page.next_cursor,
     })
   return { queries, cache, read, fetching, answer: (page: Page<Conversation>) => answer(page), held: () => queries.getQueryData<Pages>(keys.conversations(filter)) }
