@@ -47,6 +47,18 @@ struct Proved {
 /// # Errors
 /// `Unauthorized` (`bad_credentials`, `totp_required`, `bad_totp`), `Conflict` (`tenant_required`), `TooMany`.
 pub async fn by_password(hub: &Hub, came: &Came, login: Login) -> Result<Opened> {
+    let opened = attempt(hub, came, login).await;
+    let result = match &opened {
+        Ok(_) => "opened",
+        Err(Error::Unauthorized { code, .. } | Error::Conflict { code, .. }) => *code,
+        Err(Error::TooMany { .. }) => "too_many",
+        Err(_) => "fault",
+    };
+    metrics::counter!("switchboard_sign_ins_total", "result" => result).increment(1);
+    opened
+}
+
+async fn attempt(hub: &Hub, came: &Came, login: Login) -> Result<Opened> {
     let email = staff::normal_email(&login.email);
     let named = match (&came.host_slug, login.tenant) {
         (Some(host), Some(said)) if *host != said => return Err(REFUSED),

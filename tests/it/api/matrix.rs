@@ -149,6 +149,28 @@ async fn a_machines_key_has_its_role_and_no_person_behind_it() {
     }
 }
 
+#[tokio::test]
+async fn each_query_refuses_parameters_it_does_not_know() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let api = Api::start(&world).await;
+    let ann = world.staff(acme, "ann", Role::Owner).await;
+    let document = serde_json::to_value(api::openapi()).unwrap();
+    for (method, path, operation) in document::operations(&document) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        if !parameters.into_iter().any(|parameter| parameter["in"] == "query") {
+            continue;
+        }
+        let path = path.replace("{id}", &unknown_id(&world)) + "?tenant_id=1";
+        let answer = api.call(&method, &path, Some(&ann.token), &Value::Null).await;
+        assert_eq!(
+            (answer.status.as_u16(), &*answer.code()),
+            (400, "bad_query"),
+            "{method} {path}"
+        );
+    }
+}
+
 /// All of a tenant's rows in one hash; a stranger must not change it.
 async fn checksum(world: &World, tenant: TenantId) -> String {
     let mut admin = world.admin().await;

@@ -204,6 +204,51 @@ async fn guessing_is_slowed_without_redis_too() {
 }
 
 #[tokio::test]
+async fn a_long_password_is_refused_and_many_at_once_wait_their_turn() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    person(&world, acme, "ann@example.com").await;
+    let api = Api::start(&world).await;
+    for (length, status) in [(1_000_000, 413), (2_000, 422)] {
+        let body = json!({ "email": "ann@example.com", "password": "x".repeat(length) });
+        assert_eq!(api.log_in(body, "198.51.100.1").await.status(), status);
+    }
+    // While twenty sign-ins hash, other requests are answered.
+    let ben = world.staff(acme, "ben", Role::Staff).await;
+    let storm = (0..20).map(|n| {
+        let body = json!({ "email": format!("nobody{n}@example.com"), "password": "a guess at it" });
+        let api = &api;
+        async move { api.log_in(body, &format!("203.0.113.{n}")).await.status() }
+    });
+    let other = async {
+        let mut slowest = std::time::Duration::ZERO;
+        for _ in 0..20 {
+            let started = std::time::Instant::now();
+            assert_eq!(
+                api.get("/staff")
+                    .bearer_auth(&ben.token)
+                    .send()
+                    .await
+                    .unwrap()
+                    .status(),
+                200
+            );
+            slowest = slowest.max(started.elapsed());
+        }
+        slowest
+    };
+    let (statuses, slowest) = tokio::join!(futures_util::future::join_all(storm), other);
+    // On a slow machine some may have waited too long, which is said plainly; none may fail in another way.
+    assert!(
+        statuses
+            .iter()
+            .all(|status| [401, 503].contains(&status.as_u16())),
+        "{statuses:?}"
+    );
+    assert!(slowest < std::time::Duration::from_secs(2), "{slowest:?}");
+}
+
+#[tokio::test]
 async fn one_address_in_two_businesses_says_which() {
     let world = World::start().await;
     let (acme, bolt) = (world.tenant("acme").await, world.tenant("bolt").await);
