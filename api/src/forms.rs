@@ -15,6 +15,7 @@ use hub::error::{Error, Result};
 use hub::form::{self, Field, Filled, Settings};
 use hub::ids::random_hex;
 use hub::inbox::{self, Addressed, Channel};
+use hub::problem::Problem;
 use hub::submission::{Body, NewSubmission};
 use serde::Serialize;
 use std::sync::Arc;
@@ -143,6 +144,8 @@ fn with_permission(headers: &HeaderMap, answer: Result<impl IntoResponse>) -> Re
         Ok(answer) => answer.into_response(),
         Err(fault) => fault.into_response(),
     };
+    // The edge makes a problem's answer anew, without the headers below: a page's script could not read it.
+    answer.extensions_mut().remove::<Problem>();
     let asking = origin(headers).and_then(|origin| HeaderValue::from_str(origin).ok());
     let to = answer.headers_mut();
     to.append(header::VARY, HeaderValue::from_static("origin"));

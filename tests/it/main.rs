@@ -7,6 +7,7 @@ mod faults;
 mod fleet;
 mod jobs;
 mod live;
+mod messages;
 mod nginx;
 mod tidy;
 mod up;

@@ -11,8 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{Channel, Inbox};
 use crate::Hub;
-use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::TenantId;
 use crate::seal::Place;
 
@@ -50,65 +49,71 @@ impl std::fmt::Debug for Addressed {
 
 type Key = (Channel, String);
 
-#[derive(Clone)]
-struct Remembered {
-    found: Option<Arc<Addressed>>,
-    asked_at: Timestamp,
-}
-
 /// What this process remembers. Cheap to clone.
 #[derive(Clone)]
 pub struct Directory {
-    known: Cache<Key, Remembered>,
-    strangers: Cache<Key, Timestamp>,
+    /// Answers that are believed; requests that ask the same at once wait for one look-up.
+    answers: Cache<Key, Option<Arc<Addressed>>>,
+    /// Addresses that were somebody's.
+    known: Cache<Key, ()>,
     limit: Arc<DefaultDirectRateLimiter>,
 }
 
 impl Default for Directory {
     fn default() -> Self {
         Self {
+            answers: Cache::builder()
+                .max_capacity(ADDRESSES_MAX)
+                .time_to_live(FRESH)
+                .build(),
             known: Cache::builder()
                 .max_capacity(ADDRESSES_MAX)
                 .time_to_live(KNOWN)
-                .build(),
-            strangers: Cache::builder()
-                .max_capacity(ADDRESSES_MAX)
-                .time_to_live(FRESH)
                 .build(),
             limit: Arc::new(RateLimiter::direct(Quota::per_second(STRANGERS_PER_S))),
         }
     }
 }
 
+/// Why there is no answer, for all who waited for it.
+enum Missed {
+    /// Too many strangers just now.
+    Shed,
+    Failed(Error),
+}
+
 /// Whose address this is. `None` for one that nobody has, whose inbox is disabled, or whose tenant is suspended.
 pub async fn by_address(hub: &Hub, channel: Channel, address: &str) -> Result<Option<Arc<Addressed>>> {
     let key = (channel, address.to_owned());
-    let (directory, now) = (&hub.inboxes, hub.clock.now());
-    if let Some(remembered) = directory.known.get(&key).await {
-        if now.since(remembered.asked_at) < FRESH {
-            return Ok(remembered.found);
-        }
-    } else {
-        if directory.strangers.get(&key).await.is_some() {
-            return Ok(None);
-        }
-        if directory.limit.check().is_err() {
-            metrics::counter!("switchboard_unknown_addresses_shed_total").increment(1);
-            return Ok(None);
-        }
+    if let Some(answer) = hub.inboxes.answers.get(&key).await {
+        return Ok(answer);
     }
-    let found = look_up(hub, channel, address).await?.map(Arc::new);
+    let asked = hub
+        .inboxes
+        .answers
+        .try_get_with(key.clone(), ask(hub, &key))
+        .await;
+    match asked.as_ref().map_err(AsRef::as_ref) {
+        Ok(answer) => Ok(answer.clone()),
+        Err(Missed::Shed) => Ok(None),
+        Err(Missed::Failed(fault)) => Err(Error::Unavailable(
+            "the directory of inboxes",
+            anyhow::anyhow!("{fault:?}"),
+        )),
+    }
+}
+
+async fn ask(hub: &Hub, key: &Key) -> Result<Option<Arc<Addressed>>, Missed> {
+    let directory = &hub.inboxes;
+    if !directory.known.contains_key(key) && directory.limit.check().is_err() {
+        metrics::counter!("switchboard_unknown_addresses_shed_total").increment(1);
+        return Err(Missed::Shed);
+    }
+    let found = look_up(hub, key.0, &key.1).await.map_err(Missed::Failed)?;
     if found.is_some() {
-        let remembered = Remembered {
-            found: found.clone(),
-            asked_at: now,
-        };
-        directory.known.insert(key, remembered).await;
-    } else {
-        directory.known.invalidate(&key).await;
-        directory.strangers.insert(key, now).await;
+        directory.known.insert(key.clone(), ()).await;
     }
-    Ok(found)
+    Ok(found.map(Arc::new))
 }
 
 async fn look_up(hub: &Hub, channel: Channel, address: &str) -> Result<Option<Addressed>> {
