@@ -48,7 +48,7 @@ impl Desk {
     /// With a worker.
     async fn open() -> Self {
         let desk = Self::without_worker().await;
-        desk.work(&desk.world.hub);
+        Self::work(&desk.world.hub);
         desk
     }
 
@@ -79,7 +79,7 @@ impl Desk {
     }
 
     /// Starts a worker over `hub`.
-    fn work(&self, hub: &Hub) {
+    fn work(hub: &Hub) {
         let own = hub.clone();
         hub.tasks.spawn("test.worker", async move {
             worker::run(own, Queue::ALL.to_vec()).await.unwrap();
@@ -144,9 +144,8 @@ impl Desk {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-            panic!("never {count}, but {}: {query}", self.count(query).await);
-        }
+        let in_time = tokio::time::timeout(PATIENCE, reached).await.is_ok();
+        assert!(in_time, "never {count}, but {}: {query}", self.count(query).await);
     }
 }
 

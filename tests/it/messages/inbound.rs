@@ -86,7 +86,7 @@ async fn many_texts_of_one_person_make_one_conversation() {
 async fn a_queued_text_is_not_sent_after_a_stop() {
     let desk = Desk::without_worker().await;
     let first = desk.world.another_hub().await;
-    desk.work(&first);
+    Desk::work(&first);
     let conversation = desk.conversation().await;
     first.tasks.shut_down(super::PATIENCE).await;
 
@@ -96,7 +96,7 @@ async fn a_queued_text_is_not_sent_after_a_stop() {
     desk.run("UPDATE jobs SET run_at = now() + interval '1 hour' WHERE kind = 'message.send'")
         .await;
     desk.twilio.send_sms(ANN, HERE, "Stop!").await.unwrap();
-    desk.work(&desk.world.hub);
+    Desk::work(&desk.world.hub);
     desk.until(
         "SELECT count(*) FROM identities WHERE sms_opted_out_at IS NOT NULL",
         1,

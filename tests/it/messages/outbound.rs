@@ -188,7 +188,7 @@ async fn what_nobody_can_find_is_for_staff_to_decide() {
 async fn a_worker_killed_between_sending_and_writing_it_down_sends_nothing_twice() {
     let desk = Desk::without_worker().await;
     let first = desk.world.another_hub().await;
-    desk.work(&first);
+    Desk::work(&first);
     let conversation = desk.conversation().await;
     desk.twilio
         .set_faults(fault(RestFaultKind::AnsweredLate { after_ms: 60_000 }));
@@ -202,7 +202,7 @@ async fn a_worker_killed_between_sending_and_writing_it_down_sends_nothing_twice
             .await,
         1
     );
-    desk.work(&desk.world.hub);
+    Desk::work(&desk.world.hub);
     // Its lease ends, another worker sees that it may have been sent, and waits to look.
     desk.until(
         "SELECT count(*) FROM jobs WHERE kind = 'message.send' AND state = 'ready' AND run_at > now()",
