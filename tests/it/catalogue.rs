@@ -34,35 +34,38 @@ const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
 
 const POLICY: &str = "(tenant_id = (current_setting('app.tenant'::text))::uuid)";
 
-/// Each answers one row of text per fault.
-fn rules() -> Vec<(&'static str, String)> {
+/// What a table is to be, and the query that names those that are not.
+type Rule = (&'static str, String);
+
+const TABLES: &str = "SELECT c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c
+                      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')";
+const ROLES: &str = "('switchboard_app', 'switchboard_system', 'sb_test_login')";
+
+fn rules_of_tables() -> Vec<Rule> {
     let open = OPEN_TO_SYSTEM
         .iter()
         .map(|(name, _)| format!("'{name}'"))
         .collect::<Vec<_>>()
         .join(", ");
-    let tables = "SELECT c.oid, c.relname, c.relrowsecurity, c.relforcerowsecurity FROM pg_class c
-                  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')";
-    let roles = "('switchboard_app', 'switchboard_system', 'sb_test_login')";
     vec![
         (
             "a table has a tenant_id that is never null, or is listed as global",
             format!(
-                "SELECT t.relname::text FROM ({tables}) t WHERE t.relname NOT IN ({GLOBAL}) AND NOT EXISTS (
+                "SELECT t.relname::text FROM ({TABLES}) t WHERE t.relname NOT IN ({GLOBAL}) AND NOT EXISTS (
                    SELECT FROM pg_attribute a WHERE a.attrelid = t.oid AND a.attname = 'tenant_id' AND a.attnotnull)"
             ),
         ),
         (
             "row-level security is enabled and forced",
             format!(
-                "SELECT relname::text FROM ({tables}) t
+                "SELECT relname::text FROM ({TABLES}) t
                  WHERE relname NOT IN ('ticks', '_sqlx_migrations') AND NOT (relrowsecurity AND relforcerowsecurity)"
             ),
         ),
         (
             "one policy for the app, for all commands, both ways, by the transaction's tenant",
             format!(
-                "SELECT t.relname::text FROM ({tables}) t WHERE t.relname NOT IN ({GLOBAL}) AND 1 <> (
+                "SELECT t.relname::text FROM ({TABLES}) t WHERE t.relname NOT IN ({GLOBAL}) AND 1 <> (
                    SELECT count(*) FROM pg_policies p WHERE p.schemaname = 'public' AND p.tablename = t.relname
                      AND p.policyname = 'tenant' AND p.roles = '{{switchboard_app}}' AND p.cmd = 'ALL'
                      AND p.permissive = 'PERMISSIVE' AND p.qual = $${POLICY}$$ AND p.with_check = $${POLICY}$$)"
@@ -76,10 +79,15 @@ fn rules() -> Vec<(&'static str, String)> {
                    AND NOT (policyname = 'system' AND roles = '{{switchboard_system}}' AND tablename IN ({open}))"
             ),
         ),
+    ]
+}
+
+fn rules_of_keys() -> Vec<Rule> {
+    vec![
         (
             "unique keys start with tenant_id",
             format!(
-                "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN ({tables}) t ON t.oid = i.indrelid
+                "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN ({TABLES}) t ON t.oid = i.indrelid
                  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
                  WHERE i.indisunique AND t.relname NOT IN ({GLOBAL}) AND a.attname <> 'tenant_id'
                    AND i.indexrelid::regclass::text NOT IN ({FINDS_TENANT})"
@@ -96,25 +104,30 @@ fn rules() -> Vec<(&'static str, String)> {
                    AND NOT (a.attname = 'tenant_id' AND b.attname = CASE r.relname WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END)"
             ),
         ),
+    ]
+}
+
+fn rules_of_roles() -> Vec<Rule> {
+    vec![
         (
             "the roles that code runs as have no power and no parents but each other",
             format!(
-                "SELECT rolname::text FROM pg_roles WHERE rolname IN {roles}
+                "SELECT rolname::text FROM pg_roles WHERE rolname IN {ROLES}
                    AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication
                         OR (rolcanlogin AND rolname LIKE 'switchboard%'))
                  UNION ALL
                  SELECT m.rolname || ' in ' || g.rolname FROM pg_auth_members x
                  JOIN pg_roles m ON m.oid = x.member JOIN pg_roles g ON g.oid = x.roleid
-                 WHERE m.rolname IN {roles} AND g.rolname NOT IN ('switchboard_app', 'switchboard_system')"
+                 WHERE m.rolname IN {ROLES} AND g.rolname NOT IN ('switchboard_app', 'switchboard_system')"
             ),
         ),
         (
             "the roles that code runs as own nothing",
             format!(
-                "SELECT c.relname::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname IN {roles}
-                 UNION ALL SELECT p.proname::text FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE r.rolname IN {roles}
-                 UNION ALL SELECT n.nspname::text FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE r.rolname IN {roles}
-                 UNION ALL SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE r.rolname IN {roles}"
+                "SELECT c.relname::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname IN {ROLES}
+                 UNION ALL SELECT p.proname::text FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner WHERE r.rolname IN {ROLES}
+                 UNION ALL SELECT n.nspname::text FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner WHERE r.rolname IN {ROLES}
+                 UNION ALL SELECT d.datname::text FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba WHERE r.rolname IN {ROLES}"
             ),
         ),
         (
@@ -133,6 +146,11 @@ fn rules() -> Vec<(&'static str, String)> {
                     OR (table_name = 'tenants' AND privilege_type IN ('INSERT', 'DELETE')))"
                 .to_owned(),
         ),
+    ]
+}
+
+fn rules_of_code() -> Vec<Rule> {
+    vec![
         (
             "no function runs with its owner's rights",
             "SELECT proname::text FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace".to_owned(),
@@ -156,7 +174,13 @@ fn rules() -> Vec<(&'static str, String)> {
 
 async fn faults(admin: &mut PgConnection) -> Vec<String> {
     let mut all = Vec::new();
-    for (rule, query) in rules() {
+    let rules = [
+        rules_of_tables(),
+        rules_of_keys(),
+        rules_of_roles(),
+        rules_of_code(),
+    ];
+    for (rule, query) in rules.into_iter().flatten() {
         let found: Vec<String> = sqlx::query_scalar(AssertSqlSafe(query))
             .fetch_all(&mut *admin)
             .await

@@ -338,10 +338,7 @@ async fn an_owner_remains_and_nobody_climbs() {
         403
     );
     let invite = json!({ "email": "x@example.com", "name": "X", "role": "owner" });
-    assert_eq!(
-        api.send(&admin.token, "/staff", invite.clone()).await.status(),
-        403
-    );
+    assert_eq!(api.send(&admin.token, "/staff", invite).await.status(), 403);
     let key = json!({ "name": "k", "role": "admin" });
     assert_eq!(api.send(&admin.token, "/api-keys", key).await.status(), 201);
     for body in [json!({ "role": "staff" }), json!({ "disabled": true })] {
@@ -350,6 +347,21 @@ async fn an_owner_remains_and_nobody_climbs() {
             (409, "last_owner".into())
         );
     }
+}
+
+#[tokio::test]
+async fn of_two_owners_who_leave_at_once_one_stays() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let owner = world.staff(acme, "olga", Role::Owner).await;
+    let api = Api::start(&world).await;
+    let change = async |by: &str, id: hub::ids::StaffId, body: Value| {
+        let request = api
+            .request(reqwest::Method::PATCH, &format!("/staff/{id}"))
+            .bearer_auth(by);
+        code(request.json(&body).send().await.unwrap()).await
+    };
+    let invite = json!({ "email": "x@example.com", "name": "X", "role": "owner" });
     let invited: Value = api
         .send(&owner.token, "/staff", invite)
         .await
@@ -362,7 +374,6 @@ async fn an_owner_remains_and_nobody_climbs() {
             .unwrap()
             .contains("/sign-in#link=")
     );
-    // Two owners who leave at once: one stays.
     let other = world.staff(acme, "omar", Role::Owner).await;
     let id = invited["staff"]["id"].as_str().unwrap().parse().unwrap();
     assert_eq!(change(&owner.token, id, json!({ "disabled": true })).await.0, 200);
