@@ -299,23 +299,28 @@ impl Live {
         Ok(())
     }
 
-    /// Without Redis the feed works on, a second or two late; the next look tries again.
-    async fn subscribe(&self, feed: &Feed, limit: Duration) {
-        self.follow(&keys::live_channel(feed.tenant), &feed.subscribed, limit)
-            .await;
-        self.follow(keys::REVOCATIONS, &self.0.follows_revocations, limit)
-            .await;
+    /// Without Redis the feed works on, a second or two late; the next look tries again. False: Redis did not answer.
+    async fn subscribe(&self, feed: &Feed, limit: Duration) -> bool {
+        let channel = keys::live_channel(feed.tenant);
+        self.follow(&channel, &feed.subscribed, limit).await
+            && self
+                .follow(keys::REVOCATIONS, &self.0.follows_revocations, limit)
+                .await
     }
 
-    async fn follow(&self, channel: &str, followed: &AtomicBool, limit: Duration) {
+    async fn follow(&self, channel: &str, followed: &AtomicBool, limit: Duration) -> bool {
         if followed.load(Ordering::Relaxed) {
-            return;
+            return true;
         }
         match tokio::time::timeout(limit, self.0.kv.subscribe(channel)).await {
-            Ok(Ok(())) => followed.store(true, Ordering::Relaxed),
+            Ok(Ok(())) => {
+                followed.store(true, Ordering::Relaxed);
+                return true;
+            }
             Ok(Err(fault)) => tracing::warn!(error = format!("{fault:#}"), "Could not join {channel}"),
             Err(_) => tracing::warn!("Joining {channel} took too long"),
         }
+        false
     }
 
     /// Reads what is missing after `after`: one read at a time per feed, as its stream sees to.

@@ -1,7 +1,9 @@
 //! Tasks: named, tracked, told to stop softly, then hard. Nothing is spawned and forgotten.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -42,13 +44,12 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let hard = self.hard.clone();
-        #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+        // In the task itself rather than in a second one: sockets are many.
+        let task = AssertUnwindSafe(task).catch_unwind();
         tracker.spawn(async move {
-            let inner = tokio::spawn(task);
-            let abort = inner.abort_handle();
             tokio::select! {
-                () = hard.cancelled() => abort.abort(),
-                ended = inner => if let Err(fault) = ended && fault.is_panic() {
+                () = hard.cancelled() => {}
+                ended = task => if ended.is_err() {
                     metrics::counter!("switchboard_task_panics_total", "task" => name).increment(1);
                     tracing::error!(task = name, "Task {name} panicked");
                 },

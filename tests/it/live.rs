@@ -2,6 +2,7 @@
 //! order, or is told to reload.
 
 mod bounds;
+mod cost;
 mod faults;
 mod order;
 mod rights;

@@ -76,22 +76,27 @@ async fn look(live: &Live, feeds: &[Arc<Feed>]) -> crate::Result<()> {
     Ok(())
 }
 
-/// Joins channels that Redis did not let us join before; lets feeds go that nobody came back to.
+/// Joins channels that Redis did not let us join before; lets feeds go that nobody came back to. When Redis does not
+/// answer one, the others wait for the next round: the look at Postgres must not.
 async fn tidy(live: &Live, feeds: &[Arc<Feed>]) {
     let now = tokio::time::Instant::now().into_std();
+    let mut answers = true;
     for feed in feeds {
-        let channel = keys::live_channel(feed.tenant);
         if live.close_if_idle(feed, now, LINGER) {
-            let left = tokio::time::timeout(SUBSCRIBE_LIMIT, live.kv().unsubscribe(&channel)).await;
-            if !matches!(left, Ok(Ok(()))) {
-                tracing::debug!("Could not leave {channel}; what comes is dropped");
-            }
-            // Somebody may have come while we left: the feed of that moment joins again at the next look.
-            if let Some(feed) = live.feed(feed.tenant) {
-                feed.subscribed.store(false, Ordering::Relaxed);
-            }
-        } else {
-            live.subscribe(feed, SUBSCRIBE_LIMIT).await;
+            answers = answers && leave(live, feed).await;
+        } else if answers {
+            answers = live.subscribe(feed, SUBSCRIBE_LIMIT).await;
         }
     }
+}
+
+/// False: Redis did not answer, and what still comes on the channel is dropped.
+async fn leave(live: &Live, feed: &Feed) -> bool {
+    let channel = keys::live_channel(feed.tenant);
+    let left = tokio::time::timeout(SUBSCRIBE_LIMIT, live.kv().unsubscribe(&channel)).await;
+    // Somebody may have come while we left: the feed of that moment joins again at the next look.
+    if let Some(feed) = live.feed(feed.tenant) {
+        feed.subscribed.store(false, Ordering::Relaxed);
+    }
+    matches!(left, Ok(Ok(())))
 }

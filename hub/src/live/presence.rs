@@ -33,11 +33,12 @@ pub(super) async fn run(live: Live) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(ROUND_EVERY) => {}
         }
+        // When Redis does not answer one, the others wait for the next round.
+        let mut answers = true;
         for feed in live.feeds() {
             tick(&live, &feed);
-            if round % ROUNDS_TO_REFRESH == 0 || feed.shelf().presence_changed {
-                refresh(&live, &feed).await;
-            }
+            let due = round % ROUNDS_TO_REFRESH == 0 || feed.shelf().presence_changed;
+            answers = answers && (!due || refresh(&live, &feed).await);
         }
     }
 }
@@ -54,8 +55,9 @@ fn now() -> std::time::Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Says who is here and learns who is elsewhere.
-pub(super) async fn refresh(live: &Live, feed: &Arc<Feed>) {
+/// Says who is here and learns who is elsewhere. False: Redis did not answer; it is all said again in its turn, and who
+/// went runs out by itself.
+pub(super) async fn refresh(live: &Live, feed: &Arc<Feed>) -> bool {
     let at = live.clock().now();
     let until_ms = at.after(HOLDS).as_millisecond();
     let (here, went) = {
@@ -69,21 +71,19 @@ pub(super) async fn refresh(live: &Live, feed: &Arc<Feed>) {
         (here, std::mem::take(&mut shelf.went))
     };
     if here.is_empty() && went.is_empty() {
-        return;
+        return true;
     }
     let exchange = exchange(live.kv(), feed.tenant, &here, &went, at);
-    match tokio::time::timeout(REDIS_LIMIT, exchange).await {
-        Ok(Ok(all)) => {
-            let changes = feed.shelf().who.list(all, at);
-            let changes = changes.into_iter().map(|change| (change, None));
-            if feed.signal(changes.collect(), now()).is_some() {
-                live.poke();
-            }
-        }
-        // The next refresh says it all again; who went runs out by itself.
-        Ok(Err(fault)) => tracing::debug!(error = format!("{fault:#}"), "Could not exchange presence"),
-        Err(_) => tracing::debug!("Exchanging presence took too long"),
+    let Ok(Ok(all)) = tokio::time::timeout(REDIS_LIMIT, exchange).await else {
+        feed.shelf().presence_changed = true;
+        return false;
+    };
+    let changes = feed.shelf().who.list(all, at);
+    let changes = changes.into_iter().map(|change| (change, None));
+    if feed.signal(changes.collect(), now()).is_some() {
+        live.poke();
     }
+    true
 }
 
 async fn exchange(

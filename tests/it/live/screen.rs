@@ -185,6 +185,11 @@ impl Screen {
         self.heard.push(words.to_owned());
     }
 
+    /// The bare connection, for those who only read.
+    pub(super) fn into_connection(self) -> TcpStream {
+        self.socket.into_inner()
+    }
+
     /// The socket itself, for those who misbehave.
     pub(super) fn socket(&mut self) -> &mut WebSocketStream<TcpStream> {
         &mut self.socket
