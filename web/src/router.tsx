@@ -2,14 +2,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router'
 import { AppGate } from './shell/AppGate'
 import { NotFound, RouteTrouble } from './shell/RouteStates'
-import { loadAllTexts } from './i18n'
+import { withTexts } from './i18n'
 import { readSearch } from './inbox/views'
-
-/** These pages' texts are not part of the first load. */
-async function withTexts<T>(page: Promise<T>): Promise<T> {
-  const [loaded] = await Promise.all([page, loadAllTexts()])
-  return loaded
-}
 
 const root = createRootRoute({ component: Outlet })
 
@@ -47,13 +41,13 @@ const calls = createRoute({
   getParentRoute: () => app,
   path: '/calls',
   validateSearch: (raw: Record<string, unknown>): { list?: 'ended' | 'not_taken' } => (raw.list === 'not_taken' ? { list: 'not_taken' } : {}),
-  component: lazyRouteComponent(() => import('./calls/CallsPage')),
+  component: lazyRouteComponent(() => withTexts(import('./calls/CallsPage'))),
 })
 
 const call = createRoute({
   getParentRoute: () => app,
   path: '/calls/$callId',
-  component: lazyRouteComponent(() => import('./calls/CallPage')),
+  component: lazyRouteComponent(() => withTexts(import('./calls/CallPage'))),
 })
 
 const phone = createRoute({

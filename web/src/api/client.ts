@@ -1,6 +1,7 @@
 // The REST client: typed by the OpenAPI document, signed with the access token, failing with one kind of error.
 import createClient, { type Middleware } from 'openapi-fetch'
-import type { Problem } from './model'
+import type { Complete, Problem } from './model'
+import type { paths as pending } from './pending'
 import type { paths } from './schema'
 import { token, tokenAfterRefusal } from './session'
 
@@ -69,7 +70,7 @@ async function refusal(response: Response): Promise<ApiError> {
   }
 }
 
-export const api = createClient<paths>({ baseUrl: location.origin, fetch: timedFetch })
+export const api = createClient<paths & pending>({ baseUrl: location.origin, fetch: timedFetch })
 api.use(signing)
 
 /** Every request has an end: a server that accepts and never answers counts as not there. */
@@ -79,8 +80,8 @@ function timedFetch(request: Request): Promise<Response> {
 }
 
 /** The body of a successful answer. Failures were thrown by the middleware before this is reached. */
-export async function body<T>(answer: Promise<{ data?: T; response: Response }>): Promise<T> {
-  return (await answer).data as T
+export async function body<T>(answer: Promise<{ data?: T; response: Response }>): Promise<Complete<T>> {
+  return (await answer).data as Complete<T>
 }
 
 /** The bytes of an attachment, which a plain `src` could not ask for: it carries no token. */

@@ -1,27 +1,37 @@
 // The API's nouns under short names; the generated schema stays out of the rest of the code.
+import type { components as pending } from './pending'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
+type Pending = pending['schemas']
+
+/** The server always writes a field, as null when there is nothing: the document calls that optional, we do not. */
+export type Complete<T> = T extends (infer Item)[]
+  ? Complete<Item>[]
+  : T extends object
+    ? { [Key in keyof T]-?: Complete<Exclude<T[Key], undefined>> }
+    : T
 
 export type Role = Schemas['Role']
-export type Me = Schemas['Me']
-export type Session = Schemas['Session']
-export type Person = Schemas['Person']
+export type Me = Complete<Schemas['Me']>
+export type Session = Complete<Schemas['Session']>
+export type Person = { id: string; name: string }
 export type Problem = Schemas['Problem']
-export type Staff = Schemas['Staff']
-export type ApiKey = Schemas['ApiKey']
-export type Connection = Schemas['Connection']
+export type Staff = Complete<Schemas['Staff']>
+export type ApiKey = Complete<Schemas['ApiKey']>
+export type Connection = Complete<Schemas['Connection']>
 export type Channel = Schemas['Channel']
-export type Inbox = Schemas['Inbox']
-export type Contact = Schemas['Contact']
-export type Conversation = Schemas['Conversation']
-export type ConversationCounts = Schemas['ConversationCounts']
-export type Attachment = Schemas['Attachment']
-export type Message = Schemas['Message']
-export type Call = Schemas['Call']
-export type Turn = Schemas['Turn']
-export type AgentSettings = Schemas['AgentSettings']
-export type TotpSetup = Schemas['TotpSetup']
+export type Inbox = Complete<Schemas['Inbox']>
+export type Contact = Complete<Schemas['Contact']>
+/** As events carry it; from REST it also says how much of it the reader has not seen. */
+export type Conversation = Complete<Schemas['Conversation']> & { unread?: number }
+export type ConversationCounts = Schemas['Counts']
+export type Attachment = Complete<Schemas['Attachment']>
+export type Message = Complete<Schemas['Message']>
+export type Call = Pending['Call']
+export type Turn = Pending['Turn']
+export type AgentSettings = Pending['AgentSettings']
+export type TotpSetup = Schemas['TotpSecret']
 
 export interface Page<T> {
   items: T[]

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query'
 import { type ConversationFilter, keys } from '@/live/patch'
 import { api, ApiError, body } from './client'
-import type { AgentSettings } from './model'
+import type { AgentSettings, Conversation, Page } from './model'
 
 export const queries = new QueryClient({
   defaultOptions: {
@@ -27,7 +27,7 @@ const PAGE = 50
 export const conversationsQuery = (filter: ConversationFilter) =>
   infiniteQueryOptions({
     queryKey: keys.conversations(filter),
-    queryFn: ({ pageParam, signal }) =>
+    queryFn: ({ pageParam, signal }): Promise<Page<Conversation>> =>
       body(api.GET('/api/v1/conversations', { params: { query: { ...filter, limit: 100, cursor: pageParam ?? undefined } }, signal })),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
@@ -41,7 +41,7 @@ export const countsQuery = queryOptions({
 export const conversationQuery = (id: string) =>
   queryOptions({
     queryKey: keys.conversation(id),
-    queryFn: ({ signal }) => body(api.GET('/api/v1/conversations/{id}', { params: { path: { id } }, signal })),
+    queryFn: ({ signal }): Promise<Conversation> => body(api.GET('/api/v1/conversations/{id}', { params: { path: { id } }, signal })),
   })
 
 export const messagesQuery = (conversationId: string) =>
@@ -87,22 +87,22 @@ export const contactQuery = (id: string) =>
 
 export const staffQuery = queryOptions({
   queryKey: keys.staff,
-  queryFn: ({ signal }) => body(api.GET('/api/v1/staff', { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ signal }) => body(api.GET('/api/v1/staff', { signal })),
 })
 
 export const inboxesQuery = queryOptions({
   queryKey: keys.inboxes,
-  queryFn: ({ signal }) => body(api.GET('/api/v1/inboxes', { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ signal }) => body(api.GET('/api/v1/inboxes', { signal })),
 })
 
 export const connectionsQuery = queryOptions({
   queryKey: keys.connections,
-  queryFn: ({ signal }) => body(api.GET('/api/v1/connections', { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ signal }) => body(api.GET('/api/v1/connections', { signal })),
 })
 
 export const apiKeysQuery = queryOptions({
   queryKey: keys.apiKeys,
-  queryFn: ({ signal }) => body(api.GET('/api/v1/api-keys', { params: { query: { limit: 200 } }, signal })),
+  queryFn: ({ signal }) => body(api.GET('/api/v1/api-keys', { signal })),
 })
 
 export interface VersionedSettings {

@@ -15,6 +15,7 @@ import { Avatar } from '@/ui/Avatar'
 import { Button } from '@/ui/Button'
 import { Confirm } from '@/ui/Dialog'
 import { Bone, Loading, Trouble } from '@/ui/State'
+import { Who } from '@/ui/Who'
 import { Lanes } from './Lanes'
 import { Clock, Levels } from './LiveCallCard'
 import { ListenButton } from './ListenButton'
@@ -56,7 +57,7 @@ function Details({ call, turns }: { call: Call; turns: Turn[] }) {
       <header className="mt-2 flex flex-wrap items-center gap-x-4 gap-y-3 border-b pb-4">
         <Avatar id={call.contact?.id ?? call.id} name={call.contact?.name ?? null} size="lg" />
         <div className="min-w-40 flex-1">
-          <h1 className="truncate text-xl font-semibold">{call.contact?.name ? <bdi>{call.contact.name}</bdi> : <Address>{call.from_address}</Address>}</h1>
+          <h1 className="truncate text-xl font-semibold"><Who name={call.contact?.name} address={call.from_address} /></h1>
           <p className="flex flex-wrap items-center gap-x-1.5 text-sm text-ink-2" data-testid="call-state" data-state={call.state}>
             {live ? <Clock call={call} /> : outcomeWords(call, t)}
             {!live && call.outcome && call.state !== 'not_taken' && <span>· {reasonWords(call.outcome)}</span>}

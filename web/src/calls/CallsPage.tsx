@@ -6,12 +6,12 @@ import { useTranslation } from 'react-i18next'
 import type { Call } from '@/api/model'
 import { callsQuery } from '@/api/queries'
 import { dateAndTime, duration, full, number } from '@/i18n/format'
-import { Address } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
 import { Button } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { Bone, Empty, Loading, Trouble } from '@/ui/State'
 import { useNow } from '@/ui/useNow'
+import { Who } from '@/ui/Who'
 import { LiveCallCard } from './LiveCallCard'
 import { outcomeWords, reasonWords } from './outcome'
 
@@ -151,7 +151,7 @@ function Row({ call, now }: { call: Call; now: number }) {
       <Avatar id={call.contact?.id ?? call.id} name={call.contact?.name ?? null} />
       <div className="min-w-0 flex-1">
         <p className="flex items-baseline gap-2">
-          <span className="truncate text-sm font-medium">{call.contact?.name ? <bdi>{call.contact.name}</bdi> : <Address>{call.from_address}</Address>}</span>
+          <span className="truncate text-sm font-medium"><Who name={call.contact?.name} address={call.from_address} /></span>
           <span className="truncate text-xs text-ink-3 max-sm:hidden">{missed ? '' : reasonWords(call.outcome)}</span>
         </p>
         <p className="truncate text-sm text-ink-2">

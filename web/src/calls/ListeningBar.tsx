@@ -5,9 +5,9 @@ import { Headphones, Square } from 'lucide-react'
 import { useCallback } from 'react'
 import { useTranslation } from 'react-i18next'
 import { callQuery } from '@/api/queries'
-import { Address } from '@/ui/Address'
 import { Button } from '@/ui/Button'
 import { Meter } from '@/ui/Meter'
+import { Who } from '@/ui/Who'
 import { onHeard, stopListening, useListening } from './listening'
 
 export default function ListeningBar() {
@@ -40,7 +40,7 @@ function Bar({ callId }: { callId: string }) {
         </p>
         {call && (
           <Link to="/calls/$callId" params={{ callId }} className="block truncate rounded text-xs text-ink-2 hover:text-ink">
-            {call.contact?.name ? <bdi>{call.contact.name}</bdi> : <Address>{call.from_address}</Address>}
+            <Who name={call.contact?.name} address={call.from_address} />
           </Link>
         )}
       </div>

@@ -13,6 +13,7 @@ import { Avatar } from '@/ui/Avatar'
 import { cx } from '@/ui/cx'
 import { Meter } from '@/ui/Meter'
 import { useNow } from '@/ui/useNow'
+import { Who } from '@/ui/Who'
 import { ListenButton } from './ListenButton'
 
 export function LiveCallCard({ call }: { call: Call }) {
@@ -24,7 +25,7 @@ export function LiveCallCard({ call }: { call: Call }) {
         <div className="min-w-0 flex-1">
           <h2 className="truncate text-sm font-semibold">
             <Link to="/calls/$callId" params={{ callId: call.id }} className="after:absolute after:inset-0 after:rounded">
-              {call.contact?.name ? <bdi>{call.contact.name}</bdi> : <Address>{call.from_address}</Address>}
+              <Who name={call.contact?.name} address={call.from_address} />
             </Link>
           </h2>
           <p className="truncate text-xs text-ink-3">

@@ -77,7 +77,7 @@ const he = {
     conversations: 'התכתבויות',
   },
   help: { title: 'מקלדת', go: 'מעבר אל', look: 'האפליקציה' },
-  channel: { voice: 'שיחה', sms: 'הודעת טקסט', form: 'טופס אתר' },
+  channel: { voice: 'שיחה', sms: 'הודעת טקסט', form: 'טופס אתר', whatsapp: 'WhatsApp', instagram: 'Instagram', mail: 'דוא״ל', chat: 'צ׳אט באתר' },
   channels: { all: 'כל הערוצים', voice: 'שיחות ותא קולי', sms: 'הודעות טקסט', form: 'טופסי אתר' },
   view: { open: 'פתוחות', mine: 'שלי', unassigned: 'ללא שיוך', closed: 'סגורות' },
   inbox: {
@@ -180,6 +180,7 @@ const he = {
     read_only: 'התפקיד שלכם מאפשר לקרוא, לא לכתוב.',
   },
   contact: {
+    unknown: 'מישהו לא מוכר',
     panel: 'האדם',
     since: 'מוכר מאז {{date}}',
     name: 'שם',
@@ -455,7 +456,6 @@ const he = {
       totp_stop: 'כיבוי',
       qr: 'קוד QR לאפליקציית האימות',
       scan: 'סרקו באפליקציית אימות, או הקלידו בה את המפתח. אחר כך הקלידו את הקוד שהיא מציגה.',
-      type: 'הקלידו את המפתח באפליקציית אימות. אחר כך הקלידו את הקוד שהיא מציגה.',
       secret: 'מפתח לאפליקציית האימות',
       open_app: 'פתיחה באפליקציה במכשיר הזה',
       code: 'קוד',

@@ -37,9 +37,10 @@ function load(language: Language): Promise<void> {
   return loading
 }
 
-/** Pages whose texts are not in the first part wait for them. */
-export function loadAllTexts(): Promise<void> {
-  return load(i18next.language as Language)
+/** For pages whose texts are not in the first part: they come together with them. */
+export async function withTexts<T>(page: Promise<T>): Promise<T> {
+  const [loaded] = await Promise.all([page, load(i18next.language as Language)])
+  return loaded
 }
 
 /** The direction is state: menus and arrows of the component library follow it. */

@@ -77,7 +77,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
                 t('message.note_private')
               ) : (
                 <>
-                  {t('composer.by_sms')} <Address>{conversation.contact.address}</Address>
+                  {t('composer.by_sms')} {conversation.contact.address && <Address>{conversation.contact.address}</Address>}
                 </>
               )}
             </span>
@@ -149,7 +149,7 @@ function Tab({ pressed, disabled, onClick, children, shortcut }: { pressed: bool
 function useBarrier(conversation: Conversation): 'opted_out' | 'no_phone' | null {
   const { data: contact } = useQuery(contactQuery(conversation.contact.id))
   const phones = contact?.identities.filter((identity) => identity.kind === 'phone')
-  if (phones && phones.length === 0 && !conversation.contact.address.startsWith('+')) return 'no_phone'
+  if (phones && phones.length === 0 && !conversation.contact.address?.startsWith('+')) return 'no_phone'
   return phones && phones.length > 0 && phones.every((phone) => phone.sms_opted_out) ? 'opted_out' : null
 }
 

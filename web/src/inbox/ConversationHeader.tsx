@@ -13,6 +13,7 @@ import { Button, IconButton } from '@/ui/Button'
 import { Hint } from '@/ui/Hint'
 import { ChannelIcon } from '@/ui/ChannelIcon'
 import { Menu, MenuItem, MenuLine } from '@/ui/Menu'
+import { Who } from '@/ui/Who'
 import { assign, setStatus } from './actions'
 import type { InboxSearch } from './views'
 
@@ -40,11 +41,11 @@ export function ConversationHeader({ conversation, details, onDetails, assigning
       </Link>
       <div className="min-w-0 flex-1">
         <h1 className="truncate text-base leading-5 font-semibold">
-          {contact.name ? <bdi>{contact.name}</bdi> : <Address>{contact.address}</Address>}
+          <Who name={contact.name} address={contact.address} />
         </h1>
         <p className="flex items-center gap-1.5 truncate text-xs text-ink-3">
           <ChannelIcon channel={conversation.channel} className="size-3.5 shrink-0" />
-          {contact.name && <Address className="truncate">{contact.address}</Address>}
+          {contact.name && contact.address && <Address className="truncate">{contact.address}</Address>}
           <span className="truncate max-sm:hidden">
             {contact.name && '· '}
             <bdi>{conversation.inbox.name}</bdi>

@@ -4,11 +4,11 @@ import { memo } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Conversation } from '@/api/model'
 import { brief, full, number, span } from '@/i18n/format'
-import { Address } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
 import { ChannelIcon } from '@/ui/ChannelIcon'
 import { cx } from '@/ui/cx'
 import { useNow } from '@/ui/useNow'
+import { Who } from '@/ui/Who'
 
 export const ROW_HEIGHT = 68
 /** From here on somebody has waited long enough to be seen from afar. */
@@ -27,7 +27,7 @@ export const ConversationRow = memo(function ConversationRow({ row, selected }: 
       <div className="min-w-0 flex-1">
         <div className="flex items-baseline gap-2">
           <span className={cx('min-w-0 flex-1 truncate text-sm', unread > 0 ? 'font-semibold' : 'font-medium')}>
-            {row.contact.name ? <bdi>{row.contact.name}</bdi> : <Address>{row.contact.address}</Address>}
+            <Who name={row.contact.name} address={row.contact.address} />
           </span>
           {waited !== null && waited >= 60_000 ? (
             <span className={cx('shrink-0 text-xs tabular-nums', urgent ? 'font-medium text-ink' : 'text-ink-3')} title={full(row.waiting_since!)}>

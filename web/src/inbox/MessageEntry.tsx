@@ -7,6 +7,7 @@ import { api, ApiError, body } from '@/api/client'
 import type { Message } from '@/api/model'
 import { queries } from '@/api/queries'
 import { useSession } from '@/api/session'
+import { withTexts } from '@/i18n'
 import { clock, full } from '@/i18n/format'
 import { keys, placeMessage } from '@/live/patch'
 import { complain } from '@/shell/complaints'
@@ -16,7 +17,7 @@ import { cx } from '@/ui/cx'
 import { useProblem } from '@/ui/State'
 import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
 
-const CallEntry = lazy(() => import('./CallEntry'))
+const CallEntry = lazy(() => withTexts(import('./CallEntry')))
 const Recording = lazy(() => import('./Recording'))
 
 interface Props {

@@ -81,7 +81,7 @@ async function deliver(item: Outgoing) {
   try {
     const message = await body(
       api.POST('/api/v1/conversations/{id}/messages', {
-        params: { path: { id: item.conversation_id }, header: { 'Idempotency-Key': item.draft_key } },
+        params: { path: { id: item.conversation_id } },
         body: { body: item.body, draft_key: item.draft_key, kind: item.kind },
       }),
     )

@@ -96,6 +96,18 @@ describe('the list of conversations', () => {
     expect(patch(list({}), now, updated(conversation('a', 40, { version: 5 })), viewer())).toBe(now)
   })
 
+  it('takes new words though the version stays, and keeps an unconfirmed guess', () => {
+    const said = conversation('a', 40, { version: 1, message_count: 2, inbound_count: 2, last_message_preview: 'new' })
+    const now = patch(list({}), held, updated(said), viewer([['a', 1]])) as Pages<Conversation>
+    expect(now.pages[0]!.items[0]).toMatchObject({ id: 'a', last_message_preview: 'new', unread: 1 })
+    const guess = patch(list({}), held, updated(conversation('a', 10, { version: 1.5, assignee: { id: ME, name: 'Me' } })), viewer())
+    const both = patch(list({}), guess, updated(said), viewer()) as Pages<Conversation>
+    expect(both.pages[0]!.items[0]).toMatchObject({ version: 1.5, last_message_preview: 'new', assignee: { id: ME } })
+    // The server's own answer to the deed ends the guess.
+    const sure = patch(list({}), both, updated({ ...said, version: 2 }), viewer()) as Pages<Conversation>
+    expect(sure.pages[0]!.items[0]).toMatchObject({ version: 2, assignee: null })
+  })
+
   it('counts unread from what this member has seen', () => {
     const row = conversation('a', 40, { version: 2, inbound_count: 7 })
     const unread = (seen: [string, number][]) =>

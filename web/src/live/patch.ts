@@ -27,7 +27,7 @@ export interface ConversationFilter {
   status?: 'open' | 'closed'
   /** `me`, `none` or a member's id. */
   assignee?: string
-  channel?: string
+  channel?: Conversation['channel']
 }
 
 /** What a patch may look at besides the data: who is looking, and how much of each conversation they have seen. */
@@ -97,7 +97,7 @@ export function unreadOf(conversation: Conversation, viewer: Viewer): number {
 export function matches(conversation: Conversation, filter: ConversationFilter, staffId: string): boolean {
   if (filter.status && conversation.status !== filter.status) return false
   if (filter.channel && conversation.channel !== filter.channel) return false
-  if (filter.assignee === 'none') return conversation.assignee === null
+  if (filter.assignee === 'none') return !conversation.assignee
   if (filter.assignee) return conversation.assignee?.id === (filter.assignee === 'me' ? staffId : filter.assignee)
   return true
 }
@@ -107,10 +107,17 @@ function before(a: Conversation, b: Conversation): boolean {
   return a.last_message_at === b.last_message_at ? a.id > b.id : a.last_message_at > b.last_message_at
 }
 
+/** A row's version grows with status and assignee, its message count with what is said: neither ever goes back. */
 function newer(held: Conversation, next: Conversation, viewer: Viewer): Conversation {
-  if (next.version < held.version) return held
   const unread = unreadOf(next, viewer)
-  return next.version === held.version && held.unread === unread ? held : { ...next, unread }
+  if (next.message_count < held.message_count) return held
+  const spoken = next.message_count > held.message_count
+  if (next.version < held.version) {
+    // A guess of ours that the server has not confirmed yet stands; what was said meanwhile counts all the same.
+    const guessed = spoken && next.version === Math.floor(held.version)
+    return guessed ? { ...next, unread, version: held.version, status: held.status, assignee: held.assignee } : held
+  }
+  return next.version === held.version && !spoken && held.unread === unread ? held : { ...next, unread }
 }
 
 function placeConversation(data: Pages<Conversation>, next: Conversation, filter: ConversationFilter, viewer: Viewer): Pages<Conversation> {

@@ -1,7 +1,8 @@
 // One's own security: the second factor and the password.
 import { useMutation } from '@tanstack/react-query'
 import { ShieldCheck, ShieldOff } from 'lucide-react'
-import { useState } from 'react'
+import qrcode from 'qrcode-generator'
+import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { api, ApiError, body } from '@/api/client'
 import type { TotpSetup } from '@/api/model'
@@ -72,24 +73,22 @@ function ScanCode({ setup, onDone }: { setup: TotpSetup; onDone: (codes: string[
     mutationFn: (code: string) => body(api.POST('/api/v1/me/totp/confirm', { body: { code } })),
     onSuccess: ({ recovery_codes }) => onDone(recovery_codes),
   })
+  const picture = useMemo(() => {
+    const code = qrcode(0, 'M')
+    code.addData(setup.otpauth_url)
+    code.make()
+    return `data:image/svg+xml;utf8,${encodeURIComponent(code.createSvgTag({ cellSize: 4, margin: 16, scalable: true }))}`
+  }, [setup.otpauth_url])
   return (
     <div className="flex flex-wrap gap-6">
-      {setup.qr_svg && (
-        // As an image, so that nothing in it can be more than a picture.
-        <img
-          src={`data:image/svg+xml;utf8,${encodeURIComponent(setup.qr_svg)}`}
-          alt={t('settings.security.qr')}
-          className="size-44 rounded border bg-white p-2"
-        />
-      )}
+      {/* As an image, so that nothing in it can be more than a picture. */}
+      <img src={picture} alt={t('settings.security.qr')} className="size-44 rounded border bg-white" />
       <div className="flex min-w-60 flex-1 flex-col gap-3">
-        <p className="text-sm text-ink-2">{setup.qr_svg ? t('settings.security.scan') : t('settings.security.type')}</p>
+        <p className="text-sm text-ink-2">{t('settings.security.scan')}</p>
         <CopyText text={setup.secret} label={t('settings.security.secret')} />
-        {!setup.qr_svg && (
-          <a href={setup.otpauth_url} className="self-start rounded text-sm underline underline-offset-4">
-            {t('settings.security.open_app')}
-          </a>
-        )}
+        <a href={setup.otpauth_url} className="self-start rounded text-sm underline underline-offset-4">
+          {t('settings.security.open_app')}
+        </a>
         <CodeForm label={t('settings.security.code')} action={t('settings.security.confirm')} pending={confirm.isPending} onCode={(code) => confirm.mutate(code)} />
         <Fault error={confirm.error} />
       </div>

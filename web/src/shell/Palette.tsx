@@ -131,7 +131,7 @@ function useEntries(): Entry[] {
     for (const [, data] of queries.getQueriesData<{ pages: { items: Conversation[] }[] }>({ queryKey: ['conversations'] })) {
       for (const row of data?.pages.flatMap((page) => page.items) ?? []) {
         if (seen.size >= 2_000) break
-        const title = row.contact.name ?? row.contact.address
+        const title = row.contact.name ?? row.contact.address ?? t('contact.unknown')
         seen.set(row.id, {
           id: row.id,
           title,

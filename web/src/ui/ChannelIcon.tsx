@@ -1,9 +1,17 @@
 // A channel's sign; its word is always near, or in the label.
-import { FileText, MessageSquare, Phone } from 'lucide-react'
+import { Camera, FileText, Mail, MessageCircle, MessageSquare, MessagesSquare, Phone } from 'lucide-react'
 import { useTranslation } from 'react-i18next'
 import type { Channel } from '@/api/model'
 
-const icons = { voice: Phone, sms: MessageSquare, form: FileText }
+const icons: Record<Channel, typeof Phone> = {
+  voice: Phone,
+  sms: MessageSquare,
+  form: FileText,
+  whatsapp: MessageCircle,
+  instagram: Camera,
+  mail: Mail,
+  chat: MessagesSquare,
+}
 
 export function ChannelIcon({ channel, className, silent }: { channel: Channel; className?: string; silent?: boolean }) {
   const { t } = useTranslation()
