@@ -265,18 +265,6 @@ async fn a_key_works_until_it_is_revoked_and_is_kept_as_a_hash() {
         200
     );
     assert!(auth::authenticate(&elsewhere, secret).await.is_ok());
-    let mut wrong = secret.to_owned();
-    wrong.pop();
-    wrong.push(if secret.ends_with('A') { 'E' } else { 'A' });
-    assert_eq!(
-        api.get("/staff")
-            .bearer_auth(&wrong)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        401
-    );
     let row: String = sqlx::query_scalar("SELECT k::text FROM api_keys k")
         .fetch_one(&mut world.admin().await)
         .await
@@ -310,6 +298,30 @@ async fn a_key_works_until_it_is_revoked_and_is_kept_as_a_hash() {
     tokio::time::timeout(Duration::from_millis(1_100), out)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_key_with_another_ending_is_no_key() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let new = hub::api_key::NewApiKey {
+        name: "printer".to_owned(),
+        role: Role::Staff,
+    };
+    let secret = hub::api_key::create(&world.hub, acme, None, new)
+        .await
+        .unwrap()
+        .secret;
+    assert!(auth::authenticate(&world.hub, &secret).await.is_ok());
+    let (head, _) = secret.split_at(secret.len() - 4);
+    for wrong in [
+        format!("{head}AAAA"),
+        head.to_owned(),
+        format!("{secret}A"),
+        "sbk_".to_owned(),
+    ] {
+        assert!(auth::authenticate(&world.hub, &wrong).await.is_err(), "{wrong}");
+    }
 }
 
 #[tokio::test]
