@@ -157,9 +157,13 @@ pub async fn finish(hub: &Hub, order: &Order, outcome: Outcome) -> Result<()> {
             )
             .await?;
         }
-        Outcome::Failed(failure) => {
+        Outcome::Failed(mut failure) => {
             if failure.code == OPTED_OUT_CODE {
                 mirror_opt_out(&mut tx, &order.to).await?;
+                if row.author == Author::System {
+                    "The provider has confirmed their STOP by itself. Nothing to do."
+                        .clone_into(&mut failure.help);
+                }
             }
             write(
                 &mut tx,

@@ -124,17 +124,32 @@ async fn commit(hub: &Hub, batch: Vec<Waiting>) {
     let now = hub.clock.now();
     #[expect(clippy::cast_precision_loss, reason = "a batch has at most some hundred rows")]
     metrics::histogram!("switchboard_intake_batch_rows").record(submissions.len() as f64);
-    if write(&hub.db, now, &submissions).await.is_ok() {
-        for written in waiting {
-            // Dropped when the client hung up; the row stands.
-            written.send(Ok(())).ok();
+    match write(&hub.db, now, &submissions).await {
+        Ok(()) => {
+            for written in waiting {
+                // Dropped when the client hung up; the row stands.
+                written.send(Ok(())).ok();
+            }
         }
-        return;
-    }
-    // One row that the database refuses (its inbox is gone) must not fail the others: each by itself.
-    for (submission, written) in submissions.into_iter().zip(waiting) {
-        let outcome = write(&hub.db, now, &[submission]).await;
-        written.send(outcome).ok();
+        // One row that the database refuses (its inbox is gone) must not fail the others: each by itself.
+        Err(Error::Database(fault))
+            if fault
+                .as_database_error()
+                .is_some_and(|fault| fault.constraint().is_some()) =>
+        {
+            for (submission, written) in submissions.into_iter().zip(waiting) {
+                let outcome = write(&hub.db, now, &[submission]).await;
+                written.send(outcome).ok();
+            }
+        }
+        // The database is away: trying each would only keep everybody behind them waiting. Providers come back.
+        Err(fault) => {
+            tracing::warn!(error = ?fault, "A batch of {} submissions was not written", waiting.len());
+            for written in waiting {
+                let cause = anyhow!("the batch was not written");
+                written.send(Err(Error::Unavailable("intake", cause))).ok();
+            }
+        }
     }
 }
 
