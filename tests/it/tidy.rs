@@ -295,3 +295,23 @@ fn migrations_are_numbered_without_gaps_and_say_what_they_are_for() {
     }
     assert_none("migrations", &faults);
 }
+
+#[test]
+fn the_map_names_files_that_exist() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("read ARCHITECTURE.md");
+    let is_path = |word: &&str| {
+        word.contains('/')
+            && [".rs", ".ts", ".tsx", ".md", ".toml", ".sql"]
+                .iter()
+                .any(|end| word.ends_with(end))
+    };
+    let words = map.split(|c: char| c.is_whitespace() || "`(),;:|".contains(c));
+    let missing: Vec<_> = words
+        .filter(is_path)
+        .filter(|path| !root().join(path).exists())
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "ARCHITECTURE.md names files that are not there: {missing:?}"
+    );
+}
