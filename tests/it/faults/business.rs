@@ -2,7 +2,6 @@
 
 use connectors::twilio::Account;
 use hub::connection::{self, NewConnection};
-use hub::ids::TenantId;
 use hub::inbox::{self, Channel, NewInbox};
 use hub::testing::World;
 use loadtest::twilio::{Config, Emulator, Number};
@@ -15,9 +14,8 @@ pub(super) const HERE: &str = "+15550199";
 /// What Twilio believes our address to be; where it really sends is aimed at a process.
 const PUBLIC_URL: &str = "http://switchboard.example.test";
 
-/// A tenant, its number, and the outside.
+/// The outside, as it meets the tenant's number.
 pub(super) struct Business {
-    pub(super) tenant: TenantId,
     pub(super) twilio: std::sync::Arc<Emulator>,
 }
 
@@ -50,7 +48,6 @@ impl Business {
         tx.commit().await.unwrap();
         twilio.set_number(Number::of(HERE, &account.sid, &PUBLIC_URL.parse().unwrap()));
         Self {
-            tenant,
             twilio: std::sync::Arc::new(twilio),
         }
     }
