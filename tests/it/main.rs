@@ -1,4 +1,12 @@
 //! The one end-to-end test binary: every further binary would link the whole product again.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "what clippy.toml allows in a test function is as good in what test functions share"
+)]
 
 mod api;
 mod capacity;
