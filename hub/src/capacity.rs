@@ -18,6 +18,8 @@ use crate::{Hub, keys};
 
 pub use drift::{Drift, drift, without_slot};
 pub use lease::{Capacity, Lease};
+#[cfg(feature = "testing")]
+pub(crate) use {drift::slots, lease::beat};
 
 /// How long a slot is held without being renewed.
 pub const TTL: Duration = Duration::from_secs(15);

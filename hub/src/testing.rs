@@ -1,6 +1,7 @@
 //! Worlds for tests: a database of its own, a Redis of its own, a hub over both. Real servers, nothing pretended.
 
 mod people;
+pub mod slots;
 
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;

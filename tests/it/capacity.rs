@@ -1,6 +1,7 @@
 //! Call slots: none leaks, none is given twice, whatever dies. Real Redis, alone, under Sentinel and as a cluster.
 
 mod leases;
+mod model;
 
 use std::time::Duration;
 
@@ -9,32 +10,32 @@ use hub::capacity::{Admission, Bound, Capacity, Lease, Limits, acquire};
 use hub::ids::{CallId, TenantId};
 
 /// Short enough to wait for.
-const TTL: Duration = Duration::from_millis(900);
+pub(crate) const TTL: Duration = Duration::from_millis(900);
 
-fn call() -> CallId {
+pub(crate) fn call() -> CallId {
     CallId::at(hub::clock::Clock::system().now())
 }
 
 /// A hub of `hub`'s process whose leases are short.
-fn short(hub: &Hub) -> Hub {
+pub(crate) fn short(hub: &Hub) -> Hub {
     Hub {
         capacity: Capacity::with_ttl(TTL),
         ..hub.clone()
     }
 }
 
-fn limits(tenant: usize, fleet: usize) -> Limits {
+pub(crate) fn limits(tenant: usize, fleet: usize) -> Limits {
     Limits { tenant, fleet }
 }
 
-async fn admitted(hub: &Hub, tenant: TenantId, call: CallId, limits: Limits) -> Lease {
+pub(crate) async fn admitted(hub: &Hub, tenant: TenantId, call: CallId, limits: Limits) -> Lease {
     match acquire(hub, tenant, call, limits).await {
         Admission::Admitted(lease) => lease,
         Admission::Full(bound) => panic!("not admitted: {bound:?}"),
     }
 }
 
-async fn refused(hub: &Hub, tenant: TenantId, limits: Limits) -> Option<Bound> {
+pub(crate) async fn refused(hub: &Hub, tenant: TenantId, limits: Limits) -> Option<Bound> {
     match acquire(hub, tenant, call(), limits).await {
         Admission::Admitted(lease) => {
             lease.release().await;

@@ -29,33 +29,33 @@ impl Work for Chore {
 
 /// How often each chore was begun, by name.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<HashMap<String, usize>>>);
+pub(crate) struct Log(Arc<Mutex<HashMap<String, usize>>>);
 
 impl Log {
-    fn add(&self, name: &str) -> usize {
+    pub(crate) fn add(&self, name: &str) -> usize {
         let mut log = self.0.lock().unwrap();
         let count = log.entry(name.to_owned()).or_default();
         *count += 1;
         *count
     }
 
-    fn count(&self, name: &str) -> usize {
+    pub(crate) fn count(&self, name: &str) -> usize {
         self.0.lock().unwrap().get(name).copied().unwrap_or(0)
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
 }
 
 /// A worker process, as far as the stores can tell.
-struct Worker {
+pub(crate) struct Worker {
     hub: Hub,
     ended: tokio::task::JoinHandle<anyhow::Result<()>>,
 }
 
 impl Worker {
-    async fn start(world: &World, registry: Registry) -> Self {
+    pub(crate) async fn start(world: &World, registry: Registry) -> Self {
         let hub = world.another_hub().await;
         let queues = Queue::ALL.to_vec();
         #[expect(clippy::disallowed_methods, reason = "the test plays the process")]
@@ -64,19 +64,19 @@ impl Worker {
     }
 
     /// As kill -9 does, as far as one process can: nothing it had in mind is done any more.
-    async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.ended.abort();
         self.hub.tasks.shut_down(Duration::ZERO).await;
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.hub.tasks.stop();
         self.ended.await.unwrap().unwrap();
         self.hub.tasks.shut_down(Duration::from_secs(5)).await;
     }
 }
 
-async fn enqueue(hub: &Hub, tenant: TenantId, jobs: impl IntoIterator<Item = NewJob>) {
+pub(crate) async fn enqueue(hub: &Hub, tenant: TenantId, jobs: impl IntoIterator<Item = NewJob>) {
     let mut tx = hub.db.tenant(tenant).await.unwrap();
     for job in jobs {
         tx.enqueue(job);
@@ -84,7 +84,7 @@ async fn enqueue(hub: &Hub, tenant: TenantId, jobs: impl IntoIterator<Item = New
     tx.commit().await.unwrap();
 }
 
-fn chore(name: impl Into<String>) -> NewJob {
+pub(crate) fn chore(name: impl Into<String>) -> NewJob {
     NewJob::of(&Chore { name: name.into() }).unwrap()
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
 }
 
 /// Rows by state.
-async fn states(world: &World) -> HashMap<String, i64> {
+pub(crate) async fn states(world: &World) -> HashMap<String, i64> {
     let mut admin = world.admin().await;
     let rows: Vec<(String, i64)> = sqlx::query_as("SELECT state, count(*) FROM jobs GROUP BY state")
         .fetch_all(&mut admin)
@@ -110,12 +110,12 @@ async fn states(world: &World) -> HashMap<String, i64> {
     rows.into_iter().collect()
 }
 
-async fn count(world: &World, state: &str) -> i64 {
+pub(crate) async fn count(world: &World, state: &str) -> i64 {
     states(world).await.get(state).copied().unwrap_or(0)
 }
 
 /// Notes the chore and is done.
-fn noting(log: &Log) -> Registry {
+pub(crate) fn noting(log: &Log) -> Registry {
     let log = log.clone();
     Registry::new().on(move |_, job: Job<Chore>| {
         let log = log.clone();

@@ -18,5 +18,6 @@ mod live;
 mod messages;
 mod nginx;
 mod tidy;
+mod topology;
 mod up;
 mod world;

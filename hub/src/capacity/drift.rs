@@ -58,7 +58,8 @@ pub async fn without_slot(hub: &Hub, age: Duration) -> anyhow::Result<Vec<(Tenan
         .collect())
 }
 
-async fn slots(hub: &Hub) -> anyhow::Result<(bool, HashSet<String>)> {
+/// The calls that hold a slot, and whether the sets can be believed.
+pub(crate) async fn slots(hub: &Hub) -> anyhow::Result<(bool, HashSet<String>)> {
     let ttl_ms = hub.capacity.ttl().as_millis().to_string();
     let (believed, slots): (i64, Vec<String>) = hub
         .kv

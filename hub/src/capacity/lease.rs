@@ -26,8 +26,10 @@ pub struct Capacity {
 struct Held {
     calls: HashMap<CallId, Slot>,
     by_tenant: HashMap<TenantId, usize>,
-    /// Nodes that took or renewed a slot lately, ourselves included, when Redis last told.
+    /// Nodes that took or renewed a slot lately, ourselves included: the most that Redis told of within a lease, since
+    /// one that lost its memory tells of too few.
     nodes: usize,
+    nodes_at: Option<Instant>,
     /// Tells a guard's slot from the one that replaced it.
     serial: u64,
     /// The task that renews is running.
@@ -67,7 +69,7 @@ impl Capacity {
     }
 
     pub(super) fn saw_nodes(&self, nodes: usize) {
-        self.lock().nodes = nodes;
+        self.lock().saw_nodes(nodes, self.ttl);
     }
 
     pub(super) fn full(&self, tenant: TenantId, call: CallId, limits: Limits) -> Option<Bound> {
@@ -117,7 +119,7 @@ impl Capacity {
 
     fn renewed(&self, call: CallId, nodes: usize) {
         let mut held = self.lock();
-        held.nodes = nodes;
+        held.saw_nodes(nodes, self.ttl);
         if let Some(slot) = held.calls.get_mut(&call) {
             slot.renewed = Instant::now();
             slot.standing.send_replace(true);
@@ -134,6 +136,13 @@ impl Capacity {
 }
 
 impl Held {
+    fn saw_nodes(&mut self, nodes: usize, ttl: Duration) {
+        if nodes >= self.nodes || self.nodes_at.is_none_or(|at| at.elapsed() > ttl) {
+            self.nodes = nodes;
+            self.nodes_at = Some(Instant::now());
+        }
+    }
+
     fn full(&self, tenant: TenantId, call: CallId, limits: Limits) -> Option<Bound> {
         if self.calls.contains_key(&call) {
             None
@@ -243,11 +252,11 @@ impl Drop for Lease {
 
 /// Renews every slot of this process each third of a lease, for as long as it has any or may get some.
 async fn heartbeat(hub: Hub) {
-    let mut beat = tokio::time::interval(hub.capacity.ttl / 3);
-    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let third = hub.capacity.ttl / 3;
+    let mut timer = tokio::time::interval_at(Instant::now() + third, third);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        beat.tick().await;
-        let slots = hub.capacity.slots();
+        timer.tick().await;
         {
             let mut held = hub.capacity.lock();
             if held.calls.is_empty() && hub.tasks.is_stopping() {
@@ -255,13 +264,15 @@ async fn heartbeat(hub: Hub) {
                 return;
             }
         }
-        futures_util::stream::iter(slots)
-            .for_each_concurrent(RENEWALS_MAX, |(tenant, call)| {
-                let hub = &hub;
-                async move { renew(hub, tenant, call).await }
-            })
-            .await;
+        beat(&hub).await;
     }
+}
+
+/// One heartbeat.
+pub(crate) async fn beat(hub: &Hub) {
+    futures_util::stream::iter(hub.capacity.slots())
+        .for_each_concurrent(RENEWALS_MAX, |(tenant, call)| renew(hub, tenant, call))
+        .await;
 }
 
 /// Prolongs one slot, or puts it back.

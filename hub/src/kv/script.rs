@@ -62,7 +62,6 @@ impl Kv {
         let options = Options {
             timeout: Some(limit),
             fail_fast: true,
-            max_attempts: Some(1),
             ..Options::default()
         };
         // The keys begin behind script and count.

@@ -93,6 +93,8 @@ async fn slots_come_back_after_redis_forgot_them_and_no_node_admits_more_than_it
         held.push(admitted(hub, acme, call(), limits(4, 4)).await);
     }
     assert_eq!(refused(&there, acme, limits(4, 4)).await, Some(Bound::Tenant));
+    // A heartbeat, by which each hears that there are two of them.
+    tokio::time::sleep(TTL / 2).await;
     world.flush_redis().await;
     // Each carries two of four, its share of two nodes: nothing more, although Redis counts none.
     for hub in [&here, &there] {
