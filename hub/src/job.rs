@@ -155,7 +155,7 @@ pub(crate) async fn insert(
     let written = sqlx::query!(
         r#"INSERT INTO jobs (tenant_id, id, queue, kind, payload, priority, run_at, dispatched_at, dedup_key, attempts_max,
              created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, now() + greatest($7::float8, 0) * interval '1 millisecond',
+         VALUES ($1, $2, $3, $4, $5, $6, now() + greatest($7::int8, 0) * interval '1 millisecond',
              CASE WHEN $7 <= 0 THEN now() END, $8, $9, $10)
          ON CONFLICT (tenant_id, kind, dedup_key) WHERE dedup_key IS NOT NULL AND state IN ('ready', 'running') DO NOTHING
          RETURNING dispatched_at"#,
@@ -165,7 +165,7 @@ pub(crate) async fn insert(
         job.kind,
         job.payload,
         job.priority,
-        wait_ms as f64,
+        wait_ms,
         job.dedup_key,
         job.attempts_max,
         now as _

@@ -14,6 +14,8 @@ use crate::slots::{Slot, Slots};
 const READ_WAIT: Duration = Duration::from_secs(1);
 /// Hints looked at in one go. What cannot be started of them goes to the waiting lanes, for other workers too.
 const READ_MAX: usize = 100;
+/// Fresh hints looked at in one go in a flood: who comes after a thousand of one tenant is found in the next read.
+const FLOOD_READ_MAX: usize = 1_000;
 /// Of those that wait so many are looked through for each free slot: finds the tenants that have few, costs little.
 const LOOK_THROUGH: usize = 8;
 /// Between two polls of the rows while Redis is away.
@@ -90,7 +92,7 @@ impl Line {
         }
         // In a flood: read the fresh lanes to their end, so that everybody's hints come to light; then look through some
         // of those that wait.
-        let mut hints = reader.read(&Lane::FRESH, READ_MAX, None).await?;
+        let mut hints = reader.read(&Lane::FRESH, FLOOD_READ_MAX, None).await?;
         let look_through = (room * LOOK_THROUGH).clamp(LOOK_THROUGH, READ_MAX);
         let waiting = reader.read(&Lane::WAITING, look_through, None).await?;
         self.someone_waits = !waiting.is_empty();
@@ -178,7 +180,7 @@ impl Line {
                 }
             }
             Err(fault) => {
-                tracing::warn!(queue = self.queue.as_str(), error = %fault, "Could not poll for jobs")
+                tracing::warn!(queue = self.queue.as_str(), error = %fault, "Could not poll for jobs");
             }
         }
         tokio::select! {

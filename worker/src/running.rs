@@ -91,7 +91,7 @@ impl Running {
                 () = running.give_back.cancelled() => Some(Verdict::GivenBack),
                 () = lost.cancelled() => None,
             };
-            running.report(&claimed, verdict.as_ref(), started.elapsed());
+            Self::report(&claimed, verdict.as_ref(), started.elapsed());
             match verdict {
                 Some(verdict) => {
                     let settled = Settled::new(&claimed, verdict);
@@ -135,7 +135,7 @@ impl Running {
         }
     }
 
-    fn report(&self, claimed: &Claimed, verdict: Option<&Verdict>, took: Duration) {
+    fn report(claimed: &Claimed, verdict: Option<&Verdict>, took: Duration) {
         let outcome = match verdict {
             Some(Verdict::Done) => "done",
             Some(Verdict::Failed(_)) => "failed",

@@ -162,7 +162,7 @@ impl Held {
             standing: watch::Sender::new(true),
         };
         let lease = Lease {
-            hub: hub.clone(),
+            hub: Box::new(hub.clone()),
             tenant,
             call,
             serial: self.serial,
@@ -198,7 +198,8 @@ impl Held {
 
 /// A call's slot, held by whoever carries the call; given back when released or dropped (a panic included).
 pub struct Lease {
-    hub: Hub,
+    /// Boxed: a lease is passed about, and a hub is large.
+    hub: Box<Hub>,
     tenant: TenantId,
     call: CallId,
     serial: u64,

@@ -14,7 +14,7 @@ pub const CRASHES_MAX: i32 = 3;
 /// The first retry comes within this; each further one doubles it.
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// No retry waits longer.
-const RETRY_MAX: Duration = Duration::from_secs(3600);
+const RETRY_MAX: Duration = Duration::from_hours(1);
 /// Of an error's chain so much is kept for staff.
 const ERROR_LEN_MAX: usize = 2_000;
 

@@ -43,14 +43,14 @@ async fn mark(hub: &Hub, queue: Queue, oldest_unread_ms: Option<i64>) -> Result<
              WHERE queue = $1 AND state IN ('ready', 'running') AND run_at <= now()
                AND (state = 'ready' OR lease_until < now())
                AND (dispatched_at IS NULL OR dispatched_at
-                   < least(now(), to_timestamp($2::float8 / 1000)) - $3::float8 * interval '1 second')
+                   < least(now(), to_timestamp($2::int8 / 1000.0)) - $3::float8 * interval '1 second')
              ORDER BY run_at LIMIT $4
              FOR UPDATE SKIP LOCKED
          ) AS due
          WHERE jobs.tenant_id = due.tenant_id AND jobs.id = due.id
          RETURNING jobs.tenant_id AS "tenant: TenantId", jobs.id AS "job: JobId", priority, now() AS "now!""#,
         queue.as_str(),
-        oldest_unread_ms.map(|ms| ms as f64),
+        oldest_unread_ms,
         LOST_AFTER.as_secs_f64(),
         BATCH_MAX
     )

@@ -129,7 +129,7 @@ impl Cluster {
 pub(super) struct Sentinel {
     primary: Option<Server>,
     _replica: Server,
-    sentinel: Server,
+    watcher: Server,
 }
 
 impl Sentinel {
@@ -159,14 +159,14 @@ impl Sentinel {
         Self {
             primary: Some(primary),
             _replica: replica,
-            sentinel,
+            watcher: sentinel,
         }
     }
 
     pub(super) fn url(&self) -> String {
         format!(
             "redis-sentinel://127.0.0.1:{}?sentinelServiceName=main",
-            self.sentinel.port
+            self.watcher.port
         )
     }
 
