@@ -1,10 +1,5 @@
 //! Call slots: none leaks, none is given twice, whatever dies. Real Redis, alone, under Sentinel and as a cluster.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that cannot go on panics, in its helpers too"
-)]
+#![expect(clippy::panic, reason = "a test that cannot go on panics, in its helpers too")]
 
 mod leases;
 mod model;

@@ -1,6 +1,5 @@
 //! Jobs: what happens to them when workers die, Redis forgets and tenants flood. Real Postgres, real Redis, real workers.
 #![expect(
-    clippy::unwrap_used,
     clippy::panic,
     clippy::excessive_nesting,
     reason = "a test that cannot go on panics, in its helpers too"

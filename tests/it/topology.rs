@@ -1,7 +1,5 @@
 //! Every way Redis is run: what hub puts on it works as a cluster and under Sentinel, through a failover too.
 #![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::large_futures,
     reason = "a test that cannot go on panics, in its helpers too"
 )]
