@@ -360,9 +360,10 @@ function tone() {
 
 const server = createServer(async (request, response) => {
   const url = new URL(request.url, 'http://x')
-  if (!url.pathname.startsWith('/api/v1/')) return serveFile(url.pathname, response)
   let text = ''
   for await (const part of request) text += part
+  if (url.pathname.startsWith('/forms/')) return fillIn(new URLSearchParams(text), response)
+  if (!url.pathname.startsWith('/api/v1/')) return serveFile(url.pathname, response)
   const parts = url.pathname.slice(8).split('/')
   const direct = routes[`${request.method} ${parts.join('/')}`]
   const handler = direct ?? routes[`${request.method} ${[parts[0], ':id', ...parts.slice(2)].join('/')}`]
@@ -372,6 +373,13 @@ const server = createServer(async (request, response) => {
   response.writeHead(answer.status, { 'content-type': answer.status >= 400 ? 'application/problem+json' : 'application/json', ...answer.headers })
   response.end(answer.raw ?? (answer.body === null ? undefined : JSON.stringify(answer.body)))
 })
+
+function fillIn(answers, response) {
+  const conversation = makeConversation(randomUUID(), [answers.get('name'), answers.get('phone'), 'form', []])
+  const message = addMessage(conversation, { direction: 'in', body: answers.get('message') })
+  emit('message.created', { message, conversation: forFeed(conversation) })
+  response.end('{}')
+}
 
 function serveFile(path, response) {
   const file = new URL(`.${path}`, dist)

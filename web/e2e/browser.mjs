@@ -80,6 +80,40 @@ export async function asOwner(method, path, body) {
   return rest(method, path, body, (await admin).access_token)
 }
 
+let ready = null
+
+/** A form that anybody may fill in, and a number that texts can be sent from; made once. */
+function inboxes() {
+  ready ??= (async () => {
+    const { items } = await asOwner('GET', '/inboxes')
+    const form = items.find((inbox) => inbox.channel === 'form') ?? (await asOwner('POST', '/inboxes', { channel: 'form', name: 'Test form' }))
+    if (!items.some((inbox) => inbox.channel === 'sms')) {
+      const account = `AC${'0'.repeat(31)}9`
+      const connection = await asOwner('POST', '/connections', { provider: 'twilio', account, auth_token: 'test-token-of-nobody-000000000000' })
+      await asOwner('POST', '/inboxes', { channel: 'sms', address: '+15550109', name: 'Test texts', connection_id: connection.id })
+    }
+    return { form: form.address }
+  })()
+  return ready
+}
+
+let strangers = 0
+
+/** Somebody new fills in the web form; their conversation can be answered by text. Returns their name. */
+export async function stranger(message = 'Hello') {
+  const { form } = await inboxes()
+  strangers += 1
+  const unique = String((Date.now() * 10 + strangers) % 10_000_000).padStart(7, '0')
+  const name = `Stranger ${unique}`
+  const response = await fetch(`${url}/forms/${form}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+    body: new URLSearchParams({ name, phone: `+1202${unique}`, message }),
+  })
+  if (!response.ok) throw new Error(`the form was not taken: ${response.status} ${await response.text()}`)
+  return name
+}
+
 let members = 0
 
 /** Invites somebody new and returns their one-time link: every window of a test is a person of its own. */

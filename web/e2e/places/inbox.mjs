@@ -1,25 +1,20 @@
-// The inbox as staff use it. Needs at least one conversation that can be answered by text message.
+// The inbox as staff use it. Each test has a stranger of its own who wrote through a web form.
 import assert from 'node:assert/strict'
-import { eventually, live, open, signIn, url } from '../browser.mjs'
+import { eventually, live, open, signIn, stranger, url } from '../browser.mjs'
 
 async function inbox(browser, name) {
   const page = await open(browser)
   await signIn(page, { name })
-  await page.goto(`${url}/inbox?channel=sms`)
-  await live(page)
   return page
 }
 
-/** Opens the first conversation whose composer takes a reply. */
-async function openAnswerable(page) {
-  const rows = page.getByTestId('conversation-row')
-  await rows.first().waitFor()
-  for (let n = 0; n < (await rows.count()); n++) {
-    await rows.nth(n).click()
-    await page.getByRole('textbox', { name: /^(Reply|Note for the team)$/ }).waitFor()
-    if (await page.getByRole('button', { name: 'Reply', exact: true }).isEnabled()) return
-  }
-  throw new Error('no conversation can be answered')
+/** Somebody new writes; their conversation appears by itself, and is opened. */
+async function openStranger(page) {
+  const name = await stranger()
+  const row = page.getByTestId('conversation-row').filter({ hasText: name })
+  await row.click()
+  await page.getByRole('heading', { level: 1, name }).waitFor()
+  await page.getByRole('button', { name: 'Reply', exact: true }).waitFor()
 }
 
 const say = async (page, text) => {
@@ -30,18 +25,18 @@ const bubbles = (page, text) => page.getByTestId('timeline').locator('article', 
 
 test('inbox: a reply shows at once and is there once', async (browser) => {
   const page = await inbox(browser)
-  await openAnswerable(page)
+  await openStranger(page)
   const text = `Hello ${Date.now()}`
   await say(page, text)
   await bubbles(page, text).first().waitFor({ timeout: 500 })
-  await page.locator('article', { hasText: text }).getByTestId('tick').and(page.locator('[data-state=sent], [data-state=delivered], [data-state=read], [data-state=queued]')).waitFor()
+  await page.locator('article', { hasText: text }).getByTestId('tick').and(page.locator('[data-state=queued], [data-state=sending], [data-state=sent], [data-state=delivered], [data-state=read], [data-state=failed], [data-state=unknown]')).waitFor()
   assert.equal(await bubbles(page, text).count(), 1)
   assert.deepEqual(page.faults, [])
 })
 
 test('inbox: what is sent without a connection waits, survives a reload, and arrives once', async (browser) => {
   const page = await inbox(browser)
-  await openAnswerable(page)
+  await openStranger(page)
   await page.context().setOffline(true)
   const text = `Kept ${Date.now()}`
   await say(page, text)
@@ -58,7 +53,7 @@ test('inbox: what is sent without a connection waits, survives a reload, and arr
 
 test('inbox: a draft survives leaving and coming back', async (browser) => {
   const page = await inbox(browser)
-  await openAnswerable(page)
+  await openStranger(page)
   const box = page.getByRole('textbox', { name: 'Reply' })
   await box.fill('Half a thought')
   const address = page.url()
@@ -70,7 +65,7 @@ test('inbox: a draft survives leaving and coming back', async (browser) => {
 
 test('inbox: segments are counted as the network counts', async (browser) => {
   const page = await inbox(browser)
-  await openAnswerable(page)
+  await openStranger(page)
   const box = page.getByRole('textbox', { name: 'Reply' })
   await box.fill('a'.repeat(161))
   assert.equal(await page.getByTestId('segments').getAttribute('data-count'), '2')
@@ -81,7 +76,7 @@ test('inbox: segments are counted as the network counts', async (browser) => {
 
 test('inbox: a note is only the team’s', async (browser) => {
   const page = await inbox(browser)
-  await openAnswerable(page)
+  await openStranger(page)
   await page.locator('h1').first().click()
   await page.keyboard.press('n')
   const text = `Note ${Date.now()}`
@@ -92,7 +87,7 @@ test('inbox: a note is only the team’s', async (browser) => {
 
 test('inbox: close and reopen by key', async (browser) => {
   const page = await inbox(browser)
-  await openAnswerable(page)
+  await openStranger(page)
   await page.locator('h1').first().click()
   await page.keyboard.press('e')
   await page.getByRole('button', { name: 'Reopen' }).waitFor({ timeout: 1000 })
@@ -102,7 +97,9 @@ test('inbox: close and reopen by key', async (browser) => {
 
 test('inbox: j and k move, the palette finds, ? helps', async (browser) => {
   const page = await inbox(browser)
-  await page.getByTestId('conversation-row').first().waitFor()
+  await stranger()
+  await stranger()
+  await page.getByTestId('conversation-row').nth(1).waitFor()
   await page.keyboard.press('j')
   await page.waitForURL(/\/inbox\/./)
   const first = page.url()
@@ -122,7 +119,7 @@ test('inbox: j and k move, the palette finds, ? helps', async (browser) => {
 test('inbox: a colleague is seen looking and writing, and what they sent while one was away is there once', async (browser) => {
   const one = await inbox(browser, 'Robin Example')
   const two = await inbox(browser, 'Kim Example')
-  await openAnswerable(one)
+  await openStranger(one)
   await two.goto(one.url())
   await live(two)
   await one.getByTestId('viewers').filter({ hasText: 'Kim Example' }).waitFor()

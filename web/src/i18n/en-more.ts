@@ -253,7 +253,8 @@ const more = {
       show_snippet: 'Show the code for your site',
       hide_snippet: 'Hide the code',
       snippet: 'Code for your site',
-      snippet_help: 'Paste this where the form should be. Style it as you like; add fields by their name.',
+      snippet_help: 'Paste this where the form should be. It draws the form and thanks whoever sends it.',
+      snippet_plain: 'Or plain HTML, without a script of ours; style it as you like:',
     },
     security: {
       about: 'How you prove that you are you.',

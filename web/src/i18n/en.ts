@@ -22,7 +22,6 @@ const en = {
     totp_required: 'The code is not right, or it was used already. Wait for the next one.',
     rate_limited: 'Too many tries. Wait a moment.',
     opted_out: 'This person has asked not to get text messages. You can only call, or wait until they write START.',
-    not_sendable: 'There is no phone number to send this to.',
     forbidden: 'Your role does not allow this. An admin can do it.',
     not_found: 'This is not here any more.',
     no_page: 'There is no such page',

@@ -14,7 +14,7 @@ import { ChannelIcon } from '@/ui/ChannelIcon'
 import { Dialog } from '@/ui/Dialog'
 import { Field, Input, Select, Switch } from '@/ui/Field'
 import { Bone, Empty, Loading, Trouble, useProblem } from '@/ui/State'
-import { formSnippet } from './form-snippet'
+import { htmlSnippet, scriptSnippet } from './form-snippet'
 import { AdminsOnly, CopyText, Page, Section } from './Page'
 import { useAdmin } from './SettingsPage'
 
@@ -117,7 +117,9 @@ function Embed({ inbox }: { inbox: Inbox }) {
       {open && (
         <div className="mt-2">
           <p className="mb-2 text-sm text-ink-2">{t('settings.inboxes.snippet_help')}</p>
-          <CopyText block label={t('settings.inboxes.snippet')} text={formSnippet(location.origin, inbox)} />
+          <CopyText block label={t('settings.inboxes.snippet')} text={scriptSnippet(location.origin, inbox)} />
+          <p className="mt-4 mb-2 text-sm text-ink-2">{t('settings.inboxes.snippet_plain')}</p>
+          <CopyText block label={t('settings.inboxes.snippet')} text={htmlSnippet(location.origin, inbox)} />
         </div>
       )}
     </div>
