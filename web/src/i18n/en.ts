@@ -20,7 +20,7 @@ const en = {
     unreachable_help: 'We keep trying. As soon as it answers, you are back where you were.',
     bad_credentials: 'This email and password do not belong together.',
     totp_required: 'The code is not right, or it was used already. Wait for the next one.',
-    rate_limited: 'Too many tries. Wait a moment.',
+    too_many: 'Too many tries. Wait a moment.',
     opted_out: 'This person has asked not to get text messages. You can only call, or wait until they write START.',
     forbidden: 'Your role does not allow this. An admin can do it.',
     not_found: 'This is not here any more.',

@@ -227,6 +227,8 @@ function useListKeys(rows: Conversation[], selected: string | null, find: () => 
       const at = rows.findIndex((row) => row.id === selected)
       const next = rows[at < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, at + by))]
       if (!next) return
+      // The next key may come before this one is on the screen.
+      held.current = { ...held.current, selected: next.id }
       void navigate({ to: '/inbox/$conversationId', params: { conversationId: next.id }, search: (now) => now })
       const after = rows[rows.indexOf(next) + by]
       if (after) prefetch(after.id)

@@ -83,7 +83,8 @@ function Inside({ close }: { close: () => void }) {
           onKeyDown={(event) => {
             if (event.key === 'ArrowDown') move(chosen + 1)
             else if (event.key === 'ArrowUp') move(chosen - 1)
-            else if (event.key === 'Enter') run(found[chosen])
+            // By what is written, not by what is drawn so far: fingers are faster.
+            else if (event.key === 'Enter') run(wish === deferred ? found[chosen] : rank(entries, wish)[0])
             else return
             event.preventDefault()
           }}
