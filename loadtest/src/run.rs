@@ -284,7 +284,12 @@ impl Run {
         }
         for (name, usage) in usages(&inner.watched) {
             let before = inner.before.get(&name).copied().unwrap_or_default();
-            numbers.insert(format!("cpu_s_{name}"), usage.cpu_s - before.cpu_s);
+            let cpu_s = usage.cpu_s - before.cpu_s;
+            numbers.insert(format!("cpu_s_{name}"), cpu_s);
+            numbers.insert(
+                format!("cpu_ms_per_unit_{name}"),
+                cpu_s * 1000.0 / exact(done).max(1.0),
+            );
             numbers.insert(format!("rss_mb_{name}"), exact(usage.rss_bytes) / 1e6);
         }
         let histograms = inner

@@ -40,6 +40,9 @@ pub struct Args {
     /// Different senders.
     #[arg(long, default_value_t = 200)]
     contacts: u32,
+    /// First run the same stages with one screen, so that a delivery's own cost is known.
+    #[arg(long)]
+    marginal: bool,
     /// Afterwards measure a plain send loop to as many sockets, for ratios.
     #[arg(long)]
     floor: bool,
@@ -70,6 +73,11 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             .await
             .context("prepare the tenant")?;
     }
+    let alone = if args.marginal {
+        Some(alone(&product, &args).await.context("measure one screen alone")?)
+    } else {
+        None
+    };
     let rss_before = rss(&args.options);
     let sockets = open(&product, &args).await.context("open the screens")?;
     let rss_after = rss(&args.options);
@@ -81,6 +89,25 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             grown / 1000.0 / exact(args.clients as u64),
         );
     }
+    measure(&run, product, sockets, &args, args.cuts).await?;
+    conclude(&run, &args, alone.as_ref()).await?;
+    let late_ms = run.histogram("generator_late").percentile_ms(99.0);
+    run.report(Some(late_ms))
+}
+
+/// The same events with one screen only: what they cost before anybody else sees them.
+async fn alone(product: &Product, args: &Args) -> Result<Run> {
+    let run = Run::start("inbox alone", args.options.clone());
+    let screen = product.live(None).await?;
+    measure(&run, product.clone(), vec![screen], args, 0.0).await?;
+    for (name, cpu_s) in run.cpu_s() {
+        run.number(&format!("cpu_s_{name}"), cpu_s);
+    }
+    Ok(run)
+}
+
+/// Sends all events while the screens follow and are cut.
+async fn measure(run: &Run, product: Product, sockets: Vec<Live>, args: &Args, cuts: f64) -> Result<()> {
     for name in [
         "missed",
         "doubled",
@@ -96,8 +123,8 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         product,
         newest: AtomicU64::new(0),
         first_us: Mutex::default(),
-        caught_up: (0..args.clients).map(|_| AtomicU64::new(0)).collect(),
-        cuts: (0..args.clients).map(|_| Notify::new()).collect(),
+        caught_up: sockets.iter().map(|_| AtomicU64::new(0)).collect(),
+        cuts: sockets.iter().map(|_| Notify::new()).collect(),
     });
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let (sampling, end) = (run.clone(), stop.clone());
@@ -105,20 +132,13 @@ pub async fn run(args: Args) -> Result<ExitCode> {
     for (index, socket) in sockets.into_iter().enumerate() {
         tasks.spawn(screen(Arc::clone(&screens), index, socket, stop.clone()));
     }
-    tasks.spawn(cut(
-        Arc::clone(&screens),
-        args.cuts,
-        args.options.seed,
-        stop.clone(),
-    ));
-    texts::send(&run, &args.entrance, args.contacts, &Arc::default()).await?;
+    tasks.spawn(cut(Arc::clone(&screens), cuts, args.options.seed, stop.clone()));
+    texts::send(run, &args.entrance, args.contacts, &Arc::default()).await?;
     run.number("behind", exact(settle(&screens, args.drain).await));
     stop.cancel();
     tasks.close();
     tasks.wait().await;
-    conclude(&run, &args).await?;
-    let late_ms = run.histogram("generator_late").percentile_ms(99.0);
-    run.report(Some(late_ms))
+    Ok(())
 }
 
 async fn open(product: &Product, args: &Args) -> Result<Vec<Live>> {
@@ -129,13 +149,18 @@ async fn open(product: &Product, args: &Args) -> Result<Vec<Live>> {
     opened.into_iter().collect()
 }
 
-/// CPU per delivery, and the same of a plain send loop.
-async fn conclude(run: &Run, args: &Args) -> Result<()> {
+/// CPU per delivery: with all that came before it, by itself, and of a plain send loop.
+async fn conclude(run: &Run, args: &Args, alone: Option<&Run>) -> Result<()> {
     let deliveries = run.read("deliveries").unwrap_or(0.0);
     for (name, cpu_s) in run.cpu_s() {
+        let per_delivery_us = cpu_s * 1e6 / deliveries.max(1.0);
+        run.number(&format!("cpu_us_per_delivery_{name}"), per_delivery_us);
+        let Some(alone) = alone else { continue };
+        let more_s = cpu_s - alone.read(&format!("cpu_s_{name}")).unwrap_or(0.0);
+        let more = deliveries - alone.read("deliveries").unwrap_or(0.0);
         run.number(
-            &format!("cpu_us_per_delivery_{name}"),
-            cpu_s * 1e6 / deliveries.max(1.0),
+            &format!("marginal_cpu_us_per_delivery_{name}"),
+            more_s * 1e6 / more.max(1.0),
         );
     }
     if args.floor {
