@@ -118,7 +118,7 @@ impl Report {
         }
         out.push('\n');
         for (name, value) in &self.numbers {
-            let _ = writeln!(out, "{name:<36}{}", shown(*value));
+            let _ = writeln!(out, "{name:<48} {}", shown(*value));
         }
         for verdict in &self.verdicts {
             let actual = verdict.actual.map_or_else(|| "no such figure".to_owned(), shown);

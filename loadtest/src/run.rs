@@ -26,7 +26,7 @@ pub struct Options {
     /// Conditions such as `answer_p99<50ms`; a missed one ends the program with 99.
     #[arg(long = "threshold")]
     pub thresholds: Vec<Threshold>,
-    /// Processes whose CPU time and memory are told: `PID` or `NAME=PID`.
+    /// Processes whose CPU time and memory are told: `PID`, `NAME=PID`, `NAME=PID+` with its children.
     #[arg(long = "pid")]
     pub pids: Vec<Watched>,
     /// Figures as JSON.

@@ -8,7 +8,7 @@ use crate::run::Sample;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1f2937;background:#fff}\
 h1{font-size:1.5rem}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .75rem;text-align:right;border-bottom:1px solid #e5e7eb}\
-td:first-child,th:first-child{text-align:left}figure{display:inline-block;width:min(100%,34rem);margin:.5rem}figcaption{font-weight:600}\
+td:first-child,th:first-child{text-align:left}figure{display:inline-block;width:min(100%,32rem);margin:.5rem}figcaption{font-weight:600}\
 svg{width:100%;font-size:11px}svg polyline{fill:none;stroke-width:1.5}svg text{fill:#6b7280}.grid{stroke:#e5e7eb}.legend{font-size:.8rem;margin:0}\
 .missed{color:#b91c1c;font-weight:600}.kept{color:#047857}\
 @media (prefers-color-scheme:dark){body{color:#e5e7eb;background:#111827}td,th{border-color:#374151}.grid{stroke:#374151}svg text{fill:#9ca3af}}";

@@ -74,6 +74,7 @@ impl Companion {
         Ok(Watched {
             name: "companion".to_owned(),
             pid,
+            with_children: false,
         }
         .usage()?
         .cpu_s)
