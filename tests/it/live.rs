@@ -2,7 +2,6 @@
 //! order, or is told to reload.
 
 mod bounds;
-mod cost;
 mod faults;
 mod order;
 mod rights;

@@ -37,11 +37,16 @@ impl Texts {
             let one_by_one = async move {
                 while !stop.is_cancelled() {
                     let body = format!("text {}", next.fetch_add(1, Ordering::Relaxed));
-                    match twilio.send_sms(&from, HERE, &body).await {
-                        Ok((_, 200)) => acknowledged.lock().expect("nobody panics holding it").push(body),
-                        // Refused connections answer at once: without a pause this would spin while a role restarts.
-                        _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                    if twilio
+                        .send_sms(&from, HERE, &body)
+                        .await
+                        .is_ok_and(|(_, status)| status == 200)
+                    {
+                        acknowledged.lock().expect("nobody panics holding it").push(body);
+                        continue;
                     }
+                    // Refused connections answer at once: without a pause this would spin while a role restarts.
+                    tokio::time::sleep(Duration::from_millis(5)).await;
                 }
             };
             senders.spawn(one_by_one);

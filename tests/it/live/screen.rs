@@ -161,10 +161,10 @@ impl Screen {
             match message.expect("the server closes") {
                 Some(Ok(Message::Text(text))) => {
                     let frame: Value = serde_json::from_str(&text).unwrap();
-                    match frame["type"].as_str() {
-                        Some("bye") => bye = frame,
-                        Some("event") => self.apply(&frame),
-                        _ => {}
+                    if frame["type"] == "event" {
+                        self.apply(&frame);
+                    } else if frame["type"] == "bye" {
+                        bye = frame;
                     }
                 }
                 Some(Ok(Message::Close(close))) => {
@@ -183,11 +183,6 @@ impl Screen {
         self.position["seq"] = event["seq"].clone();
         let words = event["data"]["words"].as_str().unwrap();
         self.heard.push(words.to_owned());
-    }
-
-    /// The bare connection, for those who only read.
-    pub(super) fn into_connection(self) -> TcpStream {
-        self.socket.into_inner()
     }
 
     /// The socket itself, for those who misbehave.
