@@ -42,7 +42,7 @@ before(async () => {
   browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: flags });
   ann = await screen();
   await ann.goto(link.replace(/^https?:\/\/[^/]+/, publicUrl));
-  await ann.getByTestId('connection').waitFor();
+  await badge(ann).waitFor();
   api = await machine(ann);
   await connectNumbers();
   ben = await colleague();
@@ -110,7 +110,7 @@ async function colleague() {
   const { sign_in_link: link } = await api('POST', '/staff', { name: 'Ben', email: 'ben@example.test', role: 'staff' });
   const page = await screen();
   await page.goto(link);
-  await page.getByTestId('connection').waitFor();
+  await badge(page).waitFor();
   return page;
 }
 
@@ -118,7 +118,7 @@ async function look(page, name) {
   if (shots) await page.screenshot({ path: path.join(shots, `${name}.png`) });
 }
 
-let call;
+let call, answerSinceUs;
 
 test('a caller is answered, and the transcript is on the screen while the call lasts', async () => {
   await ann.goto('/calls');
@@ -126,7 +126,9 @@ test('a caller is answered, and the transcript is on the screen while the call l
   const card = ann.getByTestId('live-call');
   await card.waitFor({ timeout: 20_000 });
   await until('the greeting on the card', async () => (await card.getByTestId('last-words').innerText()).includes('front desk'));
-  await until('the greeting played out', async () => heardMs(await call.heard()) > 2_500);
+  await until('the greeting played out', async () => heardMs(await call.heard()) > 3_000 && !(await playing(call)));
+  const { pieces } = await call.heard();
+  answerSinceUs = pieces.at(-1).at_us + pieces.at(-1).duration_ms * 1000;
   await call.say('When are you open?');
   await card.getByRole('link').first().click();
   const transcript = ann.getByTestId('transcript');
@@ -141,15 +143,14 @@ test('a second browser listens', async () => {
   await ben.getByTestId('live-call').getByRole('button', { name: /listen/i }).click();
   const bar = ben.getByTestId('listening');
   await until('frames at the listener', async () => Number(await bar.getAttribute('data-frames')) > 50);
-  assert.equal(await bar.getAttribute('data-state'), 'listening');
+  assert.equal(await bar.getAttribute('data-state'), 'on');
   await look(ben, 'listening');
 });
 
 test('what came back by telephone is what the agent said', async () => {
-  const whole = 'we are open from nine to five on weekdays and on saturday from ten to two in the afternoon';
   await until('the answer recognised in the audio the caller heard', async () => {
-    const heard = await recognise(await call.wav(path.join(home, 'heard.wav')), [GREETING, HOURS, LONG, BYE]);
-    return heard.includes(whole);
+    const file = await call.wav(path.join(home, 'heard.wav'), answerSinceUs);
+    return (await recognise(file, [GREETING, HOURS, LONG, BYE])) === words(HOURS);
   }, 40_000);
 });
 
@@ -169,6 +170,7 @@ test('the caller interrupts, and the model remembers exactly what was heard', as
   });
   const cleared = heard.clears.at(before.clears.length);
   const played = playedOfLast(heard, started, cleared.at_us);
+  console.log(JSON.stringify({ started: started.pieces.slice(-4), pieces: heard.pieces.slice(-40), cleared, marks: heard.marks.slice(-12), cut }));
   console.log(`cut at ${cut.audio_end_ms} ms; the caller heard ${played} ms of it (${cut.sent_ms} ms had been sent)`);
   assert.ok(Math.abs(cut.audio_end_ms - played) <= CUT_TOLERANCE_MS, `cut ${cut.audio_end_ms}, heard ${played}`);
   assert.ok(cut.audio_end_ms < cut.sent_ms, 'something was cut');
@@ -208,12 +210,12 @@ test('an SMS arrives live and is answered', async () => {
 
 test('the network goes and comes back, and nothing is missing or doubled', async () => {
   network.cut();
-  await until('the screen says so', async () => (await ann.getByTestId('connection').getAttribute('data-state')) === 'offline');
+  await until('the screen says so', async () => (await badge(ann).getAttribute('data-state')) === 'offline');
   const texts = Array.from({ length: 20 }, (_, n) => `While you were away, number ${n + 1} of twenty.`);
   for (const text of texts) assert.equal((await outside.text(CALLER, HERE, text)).status, 200);
   await look(ann, 'offline');
   network.restore();
-  await until('live again', async () => (await ann.getByTestId('connection').getAttribute('data-state')) === 'live', 40_000);
+  await until('live again', async () => (await badge(ann).getAttribute('data-state')) === 'live', 40_000);
   const timeline = ann.getByTestId('timeline');
   await timeline.getByText(texts.at(-1)).waitFor({ timeout: 20_000 });
   const { items: conversations } = await api('GET', '/conversations?channel=sms');
@@ -242,4 +244,21 @@ function playedOfLast(heard, started, clearedUs) {
   }
   assert.ok(started.pieces.length > 0);
   return Math.round(ms);
+}
+
+/** The connection's badge: each layout has its own, one is seen. */
+function badge(page) {
+  return page.locator('[data-testid=connection]:visible').first();
+}
+
+/** Whether the caller hears something right now. */
+async function playing(caller) {
+  const before = heardMs(await caller.heard());
+  await new Promise((later) => setTimeout(later, 300));
+  return heardMs(await caller.heard()) > before;
+}
+
+/** A sentence as the recogniser writes it. */
+function words(sentence) {
+  return sentence.toLowerCase().replace(/[^a-z' ]/g, ' ').split(/\s+/).filter(Boolean).join(' ');
 }
