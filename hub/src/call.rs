@@ -1,12 +1,16 @@
 //! Calls: what a caller and we did on the telephone; how one begins, is taken up, ends, and is looked up.
 
 pub mod begin;
+pub mod close;
+pub mod context;
 pub mod list;
 pub mod order;
 pub mod progress;
+pub mod staff;
 pub mod status;
 pub mod sweep;
 pub mod token;
+pub mod work;
 
 use serde::{Deserialize, Serialize};
 

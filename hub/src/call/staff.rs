@@ -1,0 +1,84 @@
+//! What staff do with calls: end one, and call the agent from the browser.
+
+use std::time::Duration;
+
+use crate::audit::{self, Line};
+use crate::error::{Error, Result};
+use crate::ids::{CallId, InboxId};
+use crate::inbox::Channel;
+use crate::job::NewJob;
+use crate::principal::Principal;
+use crate::{Hub, inbox};
+
+use super::begin::{NewCall, begin};
+use super::order::{self, Order};
+use super::token::{self, Purpose};
+use super::work::HangUp;
+use super::{Call, Source, get};
+
+/// A browser has this long to connect its microphone.
+const TOKEN_LIFE: Duration = Duration::from_mins(5);
+/// The process that carries the call ends it at once; if it does not, the job does.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Ends a call: an order to whoever carries it, and a job in case the order is lost. A call that is over stays so.
+pub async fn hang_up(hub: &Hub, by: &Principal, call: CallId) -> Result<()> {
+    let mut tx = hub.db.tenant(by.tenant()).await?;
+    let found = get(&mut tx, call).await?;
+    if found.state.is_over() {
+        return tx.commit().await;
+    }
+    audit::record(
+        &mut tx,
+        Some(by),
+        Line::new("call.hung_up").target("call", call.uuid()),
+    )
+    .await?;
+    let job = NewJob::of(&HangUp { call })?
+        .not_before(tx.now().after(GRACE))
+        .once_per(call.to_string());
+    tx.enqueue(job);
+    tx.commit().await?;
+    // Lost with Redis; the job is not.
+    order::send(hub, by.tenant(), call, &Order::HangUp { staff: by.staff_id() })
+        .await
+        .ok();
+    Ok(())
+}
+
+/// A call from a browser, and the token that opens its media socket.
+pub async fn phone(hub: &Hub, by: &Principal, inbox: Option<InboxId>) -> Result<(Call, String)> {
+    let mut tx = hub.db.tenant(by.tenant()).await?;
+    let inbox = match inbox {
+        Some(id) => {
+            let found = inbox::get(&mut tx, id).await?;
+            if found.channel != Channel::Voice {
+                return Err(Error::field("inbox_id", "must be a voice inbox"));
+            }
+            Some(found)
+        }
+        None => None,
+    };
+    let id = CallId::at(tx.now());
+    let provider_id = id.to_string();
+    let new = NewCall {
+        id,
+        provider_id: &provider_id,
+        source: Source::Phone,
+        inbox: inbox.as_ref().map(|inbox| inbox.id),
+        contact: None,
+        conversation: None,
+        from: "browser",
+        to: inbox.as_ref().map_or("browser", |inbox| &inbox.address),
+    };
+    let (call, _new) = begin(&mut tx, new).await?;
+    tx.commit().await?;
+    let token = token::mint(
+        hub,
+        Purpose::Phone,
+        by.tenant(),
+        id,
+        hub.clock.now().after(TOKEN_LIFE),
+    );
+    Ok((call, token))
+}
