@@ -1,3 +1,4 @@
 //! OpenAI, and whatever speaks as it does.
 
+pub mod chat;
 pub mod realtime;

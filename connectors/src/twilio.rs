@@ -1,6 +1,7 @@
 //! Twilio: signatures of its requests, its REST API, its words.
 
 pub mod account;
+pub mod calls;
 pub mod messages;
 pub mod rest;
 pub mod signature;
