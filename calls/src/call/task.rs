@@ -1,0 +1,303 @@
+//! The task that owns a call: its sockets, its agent and its machine, in one loop. No lock, database or Redis in it.
+
+mod caller;
+mod deeds;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hub::Hub;
+use hub::call::order::{self, Order};
+use hub::call::{Call, Outcome, Source};
+use hub::capacity::Lease;
+use hub::ids::{CallId, TenantId};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::machine::{Limits, Machine, ToolDone};
+use super::scribe::{Left, Note, Scribe};
+use crate::agent::briefing::Briefing;
+use crate::agent::{Agent, AgentEvent};
+use crate::exchange::{Exchange, Prepared, Seat};
+use crate::listen::Tap;
+use crate::media::{Arrived, Incoming, Socket};
+use caller::Quality;
+
+/// A stream that broke may come back within this time, by Twilio's own reconnect or by our resume document.
+const SOCKET_GRACE: Duration = Duration::from_secs(4);
+/// A media socket without media for this long is dead.
+const MEDIA_LIMIT: Duration = Duration::from_secs(15);
+/// Calls still live this long before the process must end are moved to another node.
+const MOVE_MARGIN: Duration = Duration::from_secs(10);
+/// Tools that run at once; the machine allows eight a turn.
+const TOOLS_MAX: usize = 16;
+
+/// Everything a call is.
+pub(super) struct Task {
+    exchange: Exchange,
+    tenant: TenantId,
+    call: Call,
+    provider_id: String,
+    briefing: Arc<Briefing>,
+    lease: Lease,
+    agent: Box<dyn Agent>,
+    machine: Machine,
+    scribe: Scribe,
+    tap: Tap,
+    socket: Option<Socket>,
+    /// Since when there is no socket.
+    gone: Option<Duration>,
+    seat: Seat,
+    tools: mpsc::Sender<ToolDone>,
+    tools_done: mpsc::Receiver<ToolDone>,
+    /// The call turned out to be over already.
+    over: CancellationToken,
+    quality: Quality,
+    started: Instant,
+    heard_agent: bool,
+}
+
+/// What ended the loop.
+enum End {
+    /// The call is over.
+    Over(Outcome),
+    /// The caller is connected to a person.
+    Transferred,
+    /// Another node carries it on.
+    Moved,
+    /// Somebody else says that it is over.
+    AlreadyOver,
+}
+
+impl Task {
+    pub(super) fn new(exchange: Exchange, arrived: Arrived, prepared: Prepared, seat: Seat) -> Self {
+        let Prepared {
+            agent,
+            briefing,
+            lease,
+        } = prepared;
+        let Arrived {
+            socket,
+            tenant,
+            call,
+            provider_id,
+            ..
+        } = arrived;
+        let limits = Limits {
+            max_duration: Duration::from_secs(briefing.settings.max_duration_s.into()),
+            silence: Duration::from_secs(briefing.settings.silence_s.into()),
+        };
+        let over = CancellationToken::new();
+        let scribe = Scribe::start(&exchange.hub, tenant, call.id, agent.kind(), over.clone());
+        let (tools, tools_done) = mpsc::channel(TOOLS_MAX);
+        Self {
+            tap: Tap::new(&exchange.hub, tenant, call.id),
+            machine: Machine::new(limits, agent.kind(), briefing.first_turn, briefing.said.clone()),
+            exchange,
+            tenant,
+            call,
+            provider_id,
+            briefing,
+            lease,
+            agent,
+            scribe,
+            socket: Some(socket),
+            gone: None,
+            seat,
+            tools,
+            tools_done,
+            over,
+            quality: Quality::default(),
+            started: Instant::now(),
+            heard_agent: false,
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// To the end of the call, as far as it is this process's.
+    pub(super) async fn run(mut self) {
+        tracing::info!(call.id = %self.call.id, tenant.id = %self.tenant, agent = self.agent.kind().as_str(), "Call {} is live", self.call.id);
+        let end = self.converse().await;
+        self.tap.over();
+        if let Some(audio) = self.agent.unfinished_voicemail() {
+            self.keep_voicemail(audio);
+        }
+        let now = self.now();
+        for turn in self.machine.transcript().finished(true, now) {
+            self.scribe.note(Note::Turn(turn));
+        }
+        tracing::info!(call.id = %self.call.id, duration_ms = u64::try_from(now.as_millis()).unwrap_or(0), "Call {} leaves this node", self.call.id);
+        self.leave(end).await;
+    }
+
+    async fn converse(&mut self) -> End {
+        let mut orders = Orders::follow(&self.exchange.hub, self.tenant, self.call.id).await;
+        let stopping = self.exchange.hub.tasks.stop_token();
+        let drain =
+            Duration::from_secs(self.exchange.hub.config.shutdown.calls_drain_s).saturating_sub(MOVE_MARGIN);
+        let over = self.over.clone();
+        let move_on = async move {
+            stopping.cancelled().await;
+            tokio::time::sleep(drain).await;
+        };
+        let mut move_on = std::pin::pin!(move_on);
+        let mut tick = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        let mut due = self.started;
+        loop {
+            if let Some(end) = self.act().await {
+                return end;
+            }
+            // Sooner, never later: audio comes fifty times a second and must not push the tick away.
+            let next = self.started + self.machine.next_tick(self.now());
+            if next < due || tick.is_elapsed() {
+                due = next;
+                tick.as_mut().reset(due.into());
+            }
+            tokio::select! {
+                biased;
+                incoming = receive(self.socket.as_mut()) => if let Some(end) = self.incoming(incoming) {
+                    return end;
+                },
+                event = poll_fn(|cx| self.agent.poll_event(cx)) => self.agent_event(event),
+                Some(done) = self.tools_done.recv() => self.machine.tool_done(done, self.started.elapsed()),
+                order = orders.next() => self.obey(order),
+                Some(arrived) = self.seat.sockets.recv() => self.adopt(arrived).await,
+                () = over.cancelled() => return End::AlreadyOver,
+                () = &mut move_on => return self.drained(),
+                () = &mut tick => if let Some(end) = self.tick() {
+                    return end;
+                },
+            }
+        }
+    }
+
+    fn agent_event(&mut self, event: AgentEvent) {
+        let interrupts = matches!(event, AgentEvent::CallerStarted);
+        let now = self.now();
+        if let AgentEvent::Failed(reason) = &event {
+            tracing::warn!(call.id = %self.call.id, error = reason, "Call {}'s agent failed", self.call.id);
+        }
+        self.machine.agent(event, now);
+        if interrupts {
+            self.quality.interrupted_at(Instant::now());
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Listen => self.tap.open(Instant::now()),
+            Order::HangUp { .. } => self.machine.staff_hangs_up(),
+        }
+    }
+
+    /// Two sockets for one call: the one that media comes from stays. A ghost is replaced, a copy is refused.
+    async fn adopt(&mut self, arrived: Arrived) {
+        if self.socket.is_some() && self.quality.is_flowing(self.now()) {
+            metrics::counter!("switchboard_media_refused_total").increment(1);
+            arrived.socket.close("the call has a stream").await;
+            return;
+        }
+        tracing::info!(call.id = %self.call.id, "Call {}'s stream came back", self.call.id);
+        self.socket = Some(arrived.socket);
+        self.gone = None;
+        self.quality = Quality::starting(self.now());
+        // What waited at the old socket was lost with it.
+        self.machine.stream_replaced(self.now());
+    }
+
+    fn tick(&mut self) -> Option<End> {
+        let now = self.now();
+        self.machine.tick(now);
+        for turn in self.machine.transcript().finished(false, now) {
+            self.scribe.note(Note::Turn(turn));
+        }
+        if self.socket.is_some() && self.quality.silent_for(now) > MEDIA_LIMIT {
+            tracing::warn!(call.id = %self.call.id, "Call {} sends no audio", self.call.id);
+            self.socket = None;
+        }
+        if self.socket.is_none() {
+            let since = *self.gone.get_or_insert(now);
+            if now.saturating_sub(since) >= SOCKET_GRACE {
+                return Some(End::Over(Outcome::Lost));
+            }
+        }
+        None
+    }
+
+    /// Live calls end by themselves after the soft stop; those that do not go on elsewhere.
+    fn drained(&self) -> End {
+        match self.call.source {
+            Source::Twilio => End::Moved,
+            Source::Phone => End::Over(Outcome::Lost),
+        }
+    }
+
+    async fn leave(self, end: End) {
+        let Self {
+            exchange,
+            tenant,
+            call,
+            provider_id,
+            lease,
+            scribe,
+            socket,
+            ..
+        } = self;
+        let (how, close) = match end {
+            End::Over(outcome) => (Left::Ended(outcome), true),
+            End::Transferred => (Left::LetGo(Some(Outcome::Transferred)), false),
+            End::Moved => (Left::LetGo(None), false),
+            End::AlreadyOver => (Left::Ended(Outcome::CallerHungUp), true),
+        };
+        // Written before the socket closes: Twilio asks at once what now.
+        scribe.leave(how).await;
+        if let Some(socket) = socket {
+            socket.end().await;
+        }
+        if matches!(end, End::Moved) {
+            lease.hand_over();
+        } else {
+            lease.release().await;
+        }
+        if close && call.source == Source::Twilio {
+            deeds::end_at_twilio(&exchange, tenant, &call, &provider_id).await;
+        }
+    }
+}
+
+async fn receive(socket: Option<&mut Socket>) -> Incoming {
+    match socket {
+        Some(socket) => socket.receive().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Orders to this call; without Redis there are none, and the call goes on.
+struct Orders(Option<hub::relay::Following>);
+
+impl Orders {
+    async fn follow(hub: &Hub, tenant: TenantId, call: CallId) -> Self {
+        match order::follow(hub, tenant, call).await {
+            Ok(following) => Self(Some(following)),
+            Err(fault) => {
+                tracing::warn!(call.id = %call, error = %fault, "Call {call} hears no orders");
+                Self(None)
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Order {
+        let Some(following) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        loop {
+            if let Ok(order) = serde_json::from_slice(&following.next().await) {
+                return order;
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The exchange: what all calls of this process share, and which calls it carries or expects.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use connectors::http::Http;
+use connectors::openai::realtime::Endpoint;
+use connectors::storage::Storage;
+use connectors::twilio::{Account, Rest};
+use hub::Hub;
+use hub::agent_settings::AgentKind;
+use hub::capacity::Lease;
+use hub::ids::CallId;
+use hub::inbox::{Addressed, Channel};
+use secrecy::ExposeSecret as _;
+use tokio::sync::mpsc;
+
+use crate::agent::Agent;
+use crate::agent::briefing::Briefing;
+use crate::agent::realtime::{Plan, Realtime};
+use crate::agent::receptionist::{Entrance, Receptionist};
+use crate::media::Arrived;
+use crate::speech::Speech;
+
+/// A stream that was announced comes within this time, or not at all (to us).
+const ARRIVAL_LIMIT: Duration = Duration::from_secs(20);
+
+/// Shared by all calls of a process. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Exchange {
+    pub(crate) hub: Hub,
+    pub(crate) speech: Speech,
+    pub(crate) http: Http,
+    pub(crate) storage: Storage,
+    /// Looked at when a socket opens and when a call ends; never while audio flows.
+    lines: Arc<Mutex<HashMap<CallId, Line>>>,
+}
+
+/// A call that this process knows.
+enum Line {
+    /// Announced by a webhook: its agent is getting ready.
+    Prepared(Box<Prepared>),
+    /// Carried: a second socket for it goes here.
+    Live(mpsc::Sender<Arrived>),
+}
+
+/// What is made ready while Twilio opens the stream.
+pub(crate) struct Prepared {
+    pub(crate) agent: Box<dyn Agent>,
+    pub(crate) briefing: Arc<Briefing>,
+    pub(crate) lease: Lease,
+}
+
+impl Exchange {
+    pub(crate) fn new(hub: Hub) -> anyhow::Result<Self> {
+        Ok(Self {
+            speech: Speech::new(),
+            http: Http::new()?,
+            storage: Storage::open(&hub.config.calls.storage)?,
+            lines: Arc::default(),
+            hub,
+        })
+    }
+
+    fn lines(&self) -> MutexGuard<'_, HashMap<CallId, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was made ready until the stream comes. When it goes to another process instead, the slot is that one's.
+    pub(crate) fn expect(&self, call: CallId, prepared: Prepared) {
+        self.lines().insert(call, Line::Prepared(Box::new(prepared)));
+        let exchange = self.clone();
+        self.hub.tasks.spawn("calls.expect", async move {
+            tokio::time::sleep(ARRIVAL_LIMIT).await;
+            let mut lines = exchange.lines();
+            if matches!(lines.get(&call), Some(Line::Prepared(_)))
+                && let Some(Line::Prepared(prepared)) = lines.remove(&call)
+            {
+                drop(lines);
+                prepared.lease.hand_over();
+            }
+        });
+    }
+
+    /// Whether this process carries the call right now.
+    pub(crate) fn carries(&self, call: CallId) -> bool {
+        matches!(self.lines().get(&call), Some(Line::Live(_)))
+    }
+
+    /// The stream came: what was made ready for it, and the place where further sockets of the call will come in. When
+    /// the call is carried already, its task gets the socket.
+    pub(crate) fn arrive(&self, call: CallId, arrived: Arrived) -> Option<Seat> {
+        let mut lines = self.lines();
+        if let Some(Line::Live(sockets)) = lines.get(&call) {
+            // The task decides which of the two sockets it believes; when it is busy deciding, this one is dropped.
+            sockets.try_send(arrived).ok();
+            return None;
+        }
+        let (sender, sockets) = mpsc::channel(1);
+        let prepared = match lines.insert(call, Line::Live(sender)) {
+            Some(Line::Prepared(prepared)) => Some(prepared),
+            _ => None,
+        };
+        Some(Seat {
+            exchange: self.clone(),
+            call,
+            prepared,
+            sockets,
+            first: Some(arrived),
+        })
+    }
+
+    /// How AI sessions are had; `None` without a key.
+    pub(crate) fn plan(&self) -> Option<Plan> {
+        let openai = &self.hub.config.openai;
+        if openai.api_key.expose_secret().is_empty() {
+            return None;
+        }
+        Some(Plan {
+            endpoint: Endpoint {
+                base_url: openai.base_url.clone(),
+                api_key: openai.api_key.clone(),
+                model: openai.realtime_model.clone(),
+            },
+            transcription_model: openai.transcription_model.clone(),
+            recycle_after: Duration::from_secs(openai.session_recycle_s),
+        })
+    }
+
+    /// Who speaks with the caller, as the tenant wants it and the installation can.
+    pub(crate) fn agent(&self, briefing: &Arc<Briefing>) -> Box<dyn Agent> {
+        match (briefing.settings.agent, self.plan()) {
+            (AgentKind::Realtime, Some(plan)) => {
+                Box::new(Realtime::open(&self.hub.tasks, plan, Arc::clone(briefing)))
+            }
+            _ => Box::new(self.receptionist(briefing, Entrance::Answers)),
+        }
+    }
+
+    /// The receptionist, who always can.
+    pub(crate) fn receptionist(&self, briefing: &Arc<Briefing>, entrance: Entrance) -> Receptionist {
+        Receptionist::new(Arc::clone(briefing), self.speech.clone(), entrance)
+    }
+
+    /// Twilio's REST API for the account that carries this number.
+    pub(crate) async fn rest(&self, number: &str) -> anyhow::Result<Rest> {
+        let addressed = hub::inbox::by_address(&self.hub, Channel::Voice, number)
+            .await?
+            .context("the number has no inbox any more")?;
+        let account = account(&addressed).context("the number has no account")?;
+        Ok(Rest::new(
+            self.http.clone(),
+            self.hub.config.twilio.api_url.clone(),
+            account,
+        ))
+    }
+}
+
+/// The Twilio account behind an inbox.
+pub(crate) fn account(addressed: &Addressed) -> Option<Account> {
+    Account::from_plain_json(addressed.credentials.as_deref()?).ok()
+}
+
+/// A call's place in the exchange; given up when dropped.
+pub(crate) struct Seat {
+    exchange: Exchange,
+    call: CallId,
+    /// What was made ready by the webhook, when it was answered here.
+    pub(crate) prepared: Option<Box<Prepared>>,
+    /// Further sockets of the call.
+    pub(crate) sockets: mpsc::Receiver<Arrived>,
+    /// The socket that opened the call.
+    pub(crate) first: Option<Arrived>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.exchange.lines().remove(&self.call);
+    }
+}

@@ -1,0 +1,78 @@
+//! The documents Twilio gets: the call's stream, or what a caller gets who is not taken.
+
+use connectors::twilio::twiml::{Dial, Document, Record};
+use hub::Hub;
+use hub::agent_settings::AgentSettings;
+use hub::call::Call;
+use hub::call::token::{self, Purpose};
+use hub::ids::TenantId;
+use std::time::Duration;
+
+/// A token opens its socket within this time; a reconnect of Twilio's within the call's first minutes uses it again.
+const TOKEN_LIFE: Duration = Duration::from_mins(5);
+const RING_S: u32 = 25;
+const MESSAGE_SECONDS_MAX: u32 = 180;
+const VOICEMAIL: &str = "Thank you for calling. We cannot take your call right now. Please leave a message after the \
+                         tone, and we will call you back.";
+
+/// Connects the call to a media socket; what follows leads back to us.
+pub(super) fn stream(hub: &Hub, tenant: TenantId, call: &Call) -> String {
+    let token = token::mint(
+        hub,
+        Purpose::Twilio,
+        tenant,
+        call.id,
+        hub.clock.now().after(TOKEN_LIFE),
+    );
+    Document::new()
+        .connect_stream(
+            &hub.config.public_socket(&format!("/media/twilio/{token}")),
+            &about(hub, "/webhooks/twilio/stream", call),
+        )
+        .redirect(&hub.config.public("/webhooks/twilio/voice/resume"))
+        .finish()
+}
+
+/// What a caller gets whom we do not take.
+pub(super) fn fallback(hub: &Hub, settings: &AgentSettings, call: &Call) -> String {
+    match (&*call.fallback.clone().unwrap_or_default(), &settings.forward_to) {
+        ("forward", Some(number)) => forward(hub, number),
+        _ => voicemail(hub, settings, call),
+    }
+}
+
+/// Connects the caller to a person; afterwards we are asked.
+fn forward(hub: &Hub, number: &str) -> String {
+    let action = hub.config.public("/webhooks/twilio/voice/resume");
+    Document::new()
+        .dial(Dial {
+            number,
+            caller_id: None,
+            action: &action,
+            ring_s: RING_S,
+        })
+        .finish()
+}
+
+/// Takes a message at Twilio, which tells us where it is.
+pub(super) fn voicemail(hub: &Hub, settings: &AgentSettings, call: &Call) -> String {
+    let language = match &*settings.language {
+        "en" => "en-US",
+        other => other,
+    };
+    Document::new()
+        .say(language, VOICEMAIL)
+        .record(Record {
+            action: &hub.config.public("/webhooks/twilio/voice/resume"),
+            callback: &about(hub, "/webhooks/twilio/recording", call),
+            seconds_max: MESSAGE_SECONDS_MAX,
+        })
+        .hang_up()
+        .finish()
+}
+
+/// An address for callbacks whose forms do not name the number: it is in the address, and so in what is signed.
+fn about(hub: &Hub, path: &str, call: &Call) -> String {
+    let number: String = url::form_urlencoded::byte_serialize(call.to_address.as_bytes()).collect();
+    hub.config.public(&format!("{path}?to={number}"))
+}
