@@ -12,10 +12,12 @@ mod router;
 mod versioned;
 mod web;
 
+mod agent_settings;
 mod api_keys;
 mod attachments;
 mod audit;
 mod auth;
+mod calls;
 mod connections;
 mod contacts;
 mod conversations;

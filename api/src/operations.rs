@@ -88,6 +88,17 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/conversations/{id}/messages"),
     needs(Role::Staff, "POST", "/conversations/{id}/messages"),
     needs(Role::Staff, "POST", "/messages/{id}/retry"),
+    // calls: the audio's caller is proved by the ticket in its first frame
+    needs(ReadOnly, "GET", "/calls"),
+    needs(ReadOnly, "GET", "/calls/{id}"),
+    needs(ReadOnly, "GET", "/calls/{id}/turns"),
+    needs(Role::Staff, "POST", "/calls/{id}/hang-up"),
+    needs(Role::Staff, "POST", "/calls/{id}/audio-ticket"),
+    open("GET", "/calls/{id}/audio"),
+    needs(Role::Staff, "POST", "/phone-calls"),
+    // agent settings
+    needs(ReadOnly, "GET", "/agent-settings"),
+    needs(Admin, "PUT", "/agent-settings"),
     // attachments
     needs(ReadOnly, "GET", "/attachments/{id}"),
 ];

@@ -6,8 +6,8 @@ use hub::Hub;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    api_keys, attachments, audit, auth, connections, contacts, conversations, edge, forms, gate, idempotency,
-    inboxes, jobs, live, me, messages, openapi, staff, web, webhooks,
+    agent_settings, api_keys, attachments, audit, auth, calls, connections, contacts, conversations, edge,
+    forms, gate, idempotency, inboxes, jobs, live, me, messages, openapi, staff, web, webhooks,
 };
 
 /// A JSON body at most; uploads set their own limit on their route.
@@ -16,7 +16,9 @@ pub(crate) const BODY_MAX: usize = 256 * 1024;
 /// Every operation of `/api/v1`, by noun. Each is also a line of `operations.rs`.
 pub(crate) fn operations() -> OpenApiRouter<Hub> {
     let nouns = OpenApiRouter::new()
+        .merge(agent_settings::routes())
         .merge(api_keys::routes())
+        .merge(calls::routes())
         .merge(attachments::routes())
         .merge(audit::routes())
         .merge(auth::routes())

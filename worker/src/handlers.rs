@@ -3,7 +3,7 @@
 use connectors::http::Http;
 
 use crate::registry::Registry;
-use crate::{message_send, submission_process};
+use crate::{call_hang_up, call_recording, call_summarise, message_send, submission_process};
 
 /// Every handler of the product.
 ///
@@ -13,5 +13,17 @@ pub(crate) fn all() -> anyhow::Result<Registry> {
     let http = Http::new()?;
     Ok(Registry::new()
         .on(submission_process::run)
+        .on({
+            let http = http.clone();
+            move |hub, job| call_hang_up::run(http.clone(), hub, job)
+        })
+        .on({
+            let http = http.clone();
+            move |hub, job| call_recording::run(http.clone(), hub, job)
+        })
+        .on({
+            let http = http.clone();
+            move |hub, job| call_summarise::run(http.clone(), hub, job)
+        })
         .on(move |hub, job| message_send::run(http.clone(), hub, job)))
 }

@@ -20,6 +20,9 @@
 //!
 //! Periodic work is in [`scheduler`].
 
+mod call_hang_up;
+mod call_recording;
+mod call_summarise;
 mod handlers;
 mod line;
 mod message_send;
