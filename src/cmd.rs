@@ -1,6 +1,7 @@
 //! The subcommands: each wires a role or does one deed, and decides nothing.
 
 pub(crate) mod api;
+pub(crate) mod calls;
 pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod openapi;

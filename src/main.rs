@@ -27,6 +27,8 @@ enum Command {
     Up(cmd::up::Arguments),
     /// REST, webhooks, the live socket and the web app.
     Api,
+    /// Twilio voice webhooks, media streams, voice agents.
+    Calls,
     /// Background jobs.
     Worker(cmd::worker::Arguments),
     /// Periodic work; any number may run, one is active.
@@ -74,6 +76,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command.unwrap_or(Command::Up(cmd::up::Arguments::default())) {
         Command::Up(arguments) => Box::pin(cmd::up::run(file, arguments)).await?,
         Command::Api => Box::pin(cmd::api::run(file)).await?,
+        Command::Calls => Box::pin(cmd::calls::run(file)).await?,
         Command::Worker(arguments) => Box::pin(cmd::worker::run(file, arguments)).await?,
         Command::Scheduler => Box::pin(cmd::scheduler::run(file)).await?,
         Command::Migrate(arguments) => cmd::migrate::run(file, &arguments).await?,

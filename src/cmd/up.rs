@@ -108,7 +108,9 @@ async fn run_roles(
 
 /// All roles side by side; the two that serve share the port, as nginx joins them in front of separate processes.
 async fn roles(hub: Hub, listener: TcpListener) -> Result<()> {
-    let router = api::router(hub.clone()).merge(hub::health::router(hub.clone()));
+    let router = api::router(hub.clone())
+        .merge(calls::router(hub.clone())?)
+        .merge(hub::health::router(hub.clone()));
     let served = hub::serve::serve(router, listener, &hub.tasks, hub.config.listen.connections_max);
     let worked = worker::run(hub.clone(), Queue::ALL.to_vec());
     let scheduled = worker::scheduler::run(hub.clone());
