@@ -9,6 +9,7 @@
 )]
 
 mod api;
+mod calls;
 mod capacity;
 mod catalogue;
 mod faults;
