@@ -1,6 +1,7 @@
 //! The reverse proxy as it is shipped: every path reaches its role, sockets are upgraded, abuse is limited, headers are set.
 
 mod proxy;
+mod roles;
 mod stand_in;
 
 use reqwest::{Method, StatusCode};

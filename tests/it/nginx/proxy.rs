@@ -74,15 +74,18 @@ impl Nginx {
         self.client.request(method, self.url(path))
     }
 
-    /// Opens a WebSocket, or answers the status that it was refused with.
-    pub(crate) async fn open_socket(&self, path: &str) -> Result<Socket, reqwest::StatusCode> {
-        let request = self
-            .request(Method::GET, path)
+    /// A request to upgrade to a WebSocket.
+    pub(crate) fn upgrade(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
             .header("Connection", "Upgrade")
             .header("Upgrade", "websocket")
             .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-        let answer = request.send().await.expect("ask for a socket");
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    }
+
+    /// Opens a WebSocket, or answers the status that it was refused with.
+    pub(crate) async fn open_socket(&self, path: &str) -> Result<Socket, reqwest::StatusCode> {
+        let answer = self.upgrade(path).send().await.expect("ask for a socket");
         if answer.status() != reqwest::StatusCode::SWITCHING_PROTOCOLS {
             return Err(answer.status());
         }
