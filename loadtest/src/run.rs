@@ -205,7 +205,13 @@ impl Run {
         self.inner.done.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = outcome {
             self.inner.failed.fetch_add(1, Ordering::Relaxed);
-            self.note(format!("failed: {error:#}").chars().take(400).collect());
+            // Without the details behind the first brace, so that a thousand equal failures are one note.
+            let text = format!("{error:#}");
+            let text = text.split('{').next().unwrap_or_default();
+            self.note(format!(
+                "failed: {}",
+                text.trim().chars().take(400).collect::<String>()
+            ));
         }
     }
 

@@ -109,7 +109,8 @@ async fn compare(run: &Run, drive: &Drive, args: &Args) -> Result<()> {
         .await
         .context("measure the plain bridge")?;
     run.number("floor_plain_cpu_ms_per_call_s", plain_ms);
-    for (name, _) in run.cpu_s() {
+    for watched in &args.options.pids {
+        let name = &watched.name;
         let Some(ours_ms) = run.read(&format!("cpu_ms_per_call_s_{name}")) else {
             continue;
         };
