@@ -111,6 +111,6 @@ pub(super) fn references() -> Vec<Reference> {
     vec![
         refers("PATCH", "/conversations/{id}", "assignee_id", "staff", json!({})),
         refers("POST", "/inboxes", "connection_id", "connections", inbox),
-        refers("POST", "/phone-calls", "inbox_id", "inboxes", json!({})),
+        refers("POST", "/phone-calls", "inbox_id", "voice_inboxes", json!({})),
     ]
 }

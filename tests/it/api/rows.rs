@@ -7,7 +7,8 @@ use hub::testing::World;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-/// `{table}` stands for the id of that table's row, `{tenant}` for the tenant; each goes before those that refer to it.
+/// `{table}` stands for the id of that table's row (a name of its own where one table needs rows of two kinds), `{tenant}`
+/// for the tenant; each goes before those that refer to it.
 const ROWS: &[(&str, &str)] = &[
     (
         "staff",
@@ -28,6 +29,11 @@ const ROWS: &[(&str, &str)] = &[
         "inboxes",
         "INSERT INTO inboxes (tenant_id, id, channel, address, name, connection_id, created_at)
          VALUES ({tenant}, {inboxes}, 'sms', {inboxes}, 'Front desk', {connections}, now())",
+    ),
+    (
+        "voice_inboxes",
+        "INSERT INTO inboxes (tenant_id, id, channel, address, name, connection_id, created_at)
+         VALUES ({tenant}, {voice_inboxes}, 'voice', {voice_inboxes}, 'Telephone', {connections}, now())",
     ),
     (
         "contacts",

