@@ -18,21 +18,20 @@ use task::Task;
 pub(crate) async fn carry(exchange: Exchange, mut seat: Seat) {
     let Some(arrived) = seat.first.take() else { return };
     let call = arrived.call.id;
-    let prepared = match seat.prepared.take() {
-        Some(prepared) => *prepared,
+    let prepared = if let Some(prepared) = seat.prepared.take() {
+        *prepared
+    } else {
         // The webhook was answered by another process, or the call comes back from one.
-        None => {
-            let briefing = Arc::new(prepare::briefing(&exchange, arrived.tenant, &arrived.call).await);
-            let lease = hub::capacity::resume(&exchange.hub, arrived.tenant, call).await;
-            let agent = exchange.agent(&briefing);
-            Prepared {
-                agent,
-                briefing,
-                lease,
-            }
+        let briefing = Arc::new(prepare::briefing(&exchange, arrived.tenant, &arrived.call).await);
+        let lease = hub::capacity::resume(&exchange.hub, arrived.tenant, call).await;
+        let agent = exchange.agent(&briefing);
+        Prepared {
+            agent,
+            briefing,
+            lease,
         }
     };
     metrics::gauge!("switchboard_calls_live").increment(1.0);
-    Task::new(exchange, arrived, prepared, seat).run().await;
+    Box::pin(Task::new(exchange, arrived, prepared, seat).run()).await;
     metrics::gauge!("switchboard_calls_live").decrement(1.0);
 }

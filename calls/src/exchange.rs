@@ -72,7 +72,7 @@ impl Exchange {
     pub(crate) fn expect(&self, call: CallId, prepared: Prepared) {
         self.lines().insert(call, Line::Prepared(Box::new(prepared)));
         let exchange = self.clone();
-        self.hub.tasks.spawn("calls.expect", async move {
+        self.hub.tasks.spawn_supporter("calls.expect", async move {
             tokio::time::sleep(ARRIVAL_LIMIT).await;
             let mut lines = exchange.lines();
             if matches!(lines.get(&call), Some(Line::Prepared(_)))

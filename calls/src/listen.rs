@@ -40,11 +40,12 @@ impl Tap {
     pub(crate) fn new(hub: &Hub, tenant: TenantId, call: CallId) -> Self {
         let (batches, mut waiting) = mpsc::channel::<Bytes>(BATCHES_MAX);
         let task_hub = hub.clone();
-        hub.tasks.spawn("calls.listen", async move {
+        hub.tasks.spawn_supporter("calls.listen", async move {
             while let Some(batch) = waiting.recv().await {
-                if let Err(fault) = hub::call::order::publish_audio(&task_hub, tenant, call, batch).await {
-                    tracing::debug!(error = format!("{fault:#}"), "A batch of audio was lost");
-                }
+                let sent = hub::call::order::publish_audio(&task_hub, tenant, call, batch).await;
+                sent.unwrap_or_else(|fault| {
+                    tracing::debug!(error = format!("{fault:#}"), "A batch of audio was lost")
+                });
             }
         });
         Self {

@@ -34,7 +34,6 @@ const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// A media socket that named its call.
 pub(crate) struct Arrived {
     pub(crate) socket: Socket,
-    pub(crate) start: Start,
     pub(crate) tenant: TenantId,
     pub(crate) call: Call,
     /// The provider's id of the call.
@@ -166,13 +165,12 @@ async fn greet(exchange: Exchange, mut socket: Socket, expected: Expected) {
     let id = call.id;
     let arrived = Arrived {
         socket,
-        start,
         tenant,
         call,
         provider_id,
     };
     if let Some(seat) = exchange.arrive(id, arrived) {
-        carry(exchange, seat).await;
+        Box::pin(carry(exchange, seat)).await;
     }
 }
 

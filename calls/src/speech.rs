@@ -63,11 +63,7 @@ impl Speech {
         if self.0.installed.load(Ordering::Relaxed) {
             match tokio::time::timeout(RENDER_LIMIT, self.render(&key.1, language)).await {
                 Ok(Ok(audio)) => {
-                    let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
-                    if lines.len() >= LINES_KEPT_MAX {
-                        lines.clear();
-                    }
-                    lines.insert(key, audio.clone());
+                    self.remember(key, audio.clone());
                     return audio;
                 }
                 Ok(Err(fault)) => tracing::warn!(error = format!("{fault:#}"), "Could not render a prompt"),
@@ -75,6 +71,14 @@ impl Speech {
             }
         }
         prompt::join(otherwise)
+    }
+
+    fn remember(&self, key: (String, String), audio: Bytes) {
+        let mut lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() >= LINES_KEPT_MAX {
+            lines.clear();
+        }
+        lines.insert(key, audio);
     }
 
     async fn render(&self, text: &str, language: &str) -> anyhow::Result<Bytes> {

@@ -19,26 +19,23 @@ const MISSED_MAX: u32 = 2;
 /// Calls looked at in one round.
 const CALLS_MAX: i64 = 1_000;
 /// A call that no node carries is asked about at the provider after this, and again as often.
-const UNCARRIED: Duration = Duration::from_secs(60);
+const UNCARRIED: Duration = Duration::from_mins(1);
 
 /// Starts this node's heartbeat and its watch.
 pub(crate) fn start(exchange: &Exchange) {
     let hub = exchange.hub.clone();
-    exchange.hub.tasks.spawn("calls.heartbeat", async move {
+    // Beats on while calls drain; cut with the process.
+    exchange.hub.tasks.spawn_supporter("calls.heartbeat", async move {
         loop {
             if let Err(fault) = sweep::beat(&hub).await {
                 tracing::debug!(error = format!("{fault:#}"), "The heartbeat did not reach Redis");
             }
-            // Beats on while calls drain; ends with the process.
-            tokio::select! {
-                () = tokio::time::sleep(BEAT) => {}
-                () = ended(&hub) => return,
-            }
+            tokio::time::sleep(BEAT).await;
         }
     });
     let exchange = exchange.clone();
     let tasks = exchange.hub.tasks.clone();
-    tasks.spawn("calls.watchdog", async move {
+    tasks.spawn_supporter("calls.watchdog", async move {
         let mut watch = Watch {
             exchange,
             missed: HashMap::new(),
@@ -51,14 +48,6 @@ pub(crate) fn start(exchange: &Exchange) {
             }
         }
     });
-}
-
-/// The soft stop was given and no call is left to beat for: a heartbeat must not hold the process up.
-async fn ended(hub: &hub::Hub) {
-    hub.tasks.stopping().await;
-    while hub.capacity.held() > 0 {
-        tokio::time::sleep(BEAT / 10).await;
-    }
 }
 
 struct Watch {

@@ -114,7 +114,7 @@ impl Hub {
         Ok(Self {
             config: Arc::new(config),
             db,
-            relay: Relay::start(kv.clone(), tasks.clone()),
+            relay: Relay::start(kv.clone(), &tasks),
             kv,
             clock,
             tasks,

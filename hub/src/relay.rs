@@ -23,9 +23,32 @@ struct Inner {
     channels: DashMap<String, broadcast::Sender<Bytes>>,
 }
 
+impl Inner {
+    fn hand_out(&self, message: fred::types::Message) {
+        let follower = self
+            .channels
+            .get(&*message.channel)
+            .map(|sender| sender.value().clone());
+        if let (Some(sender), Some(body)) = (follower, message.value.into_bytes()) {
+            // Nobody left: the subscription ends in a moment.
+            sender.send(body).ok();
+        }
+    }
+
+    /// Somebody may have followed again meanwhile; then the subscription is theirs.
+    async fn unsubscribe(&self, channel: String) {
+        if self.channels.contains_key(&channel) {
+            return;
+        }
+        if let Err(fault) = self.kv.unsubscribe(&channel).await {
+            tracing::debug!(error = format!("{fault:#}"), "Could not unsubscribe");
+        }
+    }
+}
+
 impl Relay {
     /// Starts the one task that reads this process's subscriptions for all followers.
-    pub fn start(kv: Kv, tasks: Tasks) -> Self {
+    pub fn start(kv: Kv, tasks: &Tasks) -> Self {
         let mut messages = kv.messages();
         let relay = Self(Arc::new(Inner {
             kv,
@@ -35,20 +58,13 @@ impl Relay {
         let inner = Arc::downgrade(&relay.0);
         tasks.spawn_supporter("hub.relay", async move {
             loop {
-                let message = match messages.recv().await {
-                    Ok(message) => message,
-                    // Followers carry what may be lost; what they missed is gone.
-                    Err(broadcast::error::RecvError::Lagged(_)) => continue,
-                    Err(broadcast::error::RecvError::Closed) => return,
-                };
+                let message = messages.recv().await;
                 let Some(inner) = inner.upgrade() else { return };
-                let follower = inner
-                    .channels
-                    .get(&*message.channel)
-                    .map(|sender| sender.value().clone());
-                if let (Some(sender), Some(body)) = (follower, message.value.into_bytes()) {
-                    // Nobody left: the subscription ends in a moment.
-                    sender.send(body).ok();
+                match message {
+                    Ok(message) => inner.hand_out(message),
+                    // Followers carry what may be lost; what they missed is gone.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return,
                 }
             }
         });
@@ -111,15 +127,10 @@ impl Drop for Following {
             .channels
             .remove_if(&self.channel, |_, sender| sender.receiver_count() == 0);
         if let Some((channel, _)) = last {
-            let kv = self.relay.0.kv.clone();
-            let relay = self.relay.clone();
-            self.relay.0.tasks.spawn("hub.relay.unsubscribe", async move {
-                // Somebody may have followed again meanwhile; then the subscription is theirs.
-                if !relay.0.channels.contains_key(&channel)
-                    && let Err(fault) = kv.unsubscribe(&channel).await
-                {
-                    tracing::debug!(error = format!("{fault:#}"), "Could not unsubscribe");
-                }
+            let inner = Arc::clone(&self.relay.0);
+            let tasks = inner.tasks.clone();
+            tasks.spawn("hub.relay.unsubscribe", async move {
+                inner.unsubscribe(channel).await
             });
         }
     }

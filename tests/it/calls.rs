@@ -1,8 +1,14 @@
 //! Telephony end to end: an emulated Twilio carries real speech to the real role, an emulated model answers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
 
 mod agent;
 mod browser;
 mod fallback;
+mod listen;
 mod office;
 mod receptionist;
 mod webhooks;

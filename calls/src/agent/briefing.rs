@@ -113,7 +113,7 @@ impl Briefing {
                 }),
             ));
         }
-        if allowed.send_sms && !self.from.is_empty() {
+        if allowed.send_sms && self.from.starts_with('+') {
             tools.push(Tool::function(
                 "send_sms",
                 "Send a text message to the caller's own number, for example an address or a link.",

@@ -80,7 +80,6 @@ impl Realtime {
             return;
         };
         match successor.poll_open(cx) {
-            Poll::Pending => {}
             Poll::Ready(false) => {
                 self.successor = None;
                 self.opened = Instant::now();
@@ -94,7 +93,7 @@ impl Realtime {
                     metrics::counter!("switchboard_model_recycles_total", "result" => "done").increment(1);
                 }
             }
-            Poll::Ready(true) => {}
+            Poll::Ready(true) | Poll::Pending => {}
         }
     }
 }
@@ -165,6 +164,10 @@ impl Agent for Realtime {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(message)) => {
                     self.session.message(&message);
+                    if !self.session.is_quiet() {
+                        // The spare one would not know what is being said now.
+                        self.successor = None;
+                    }
                     self.send_orders();
                 }
                 Poll::Ready(Err(reason)) => {

@@ -23,7 +23,7 @@ use lines::Line;
 /// A key is waited for this long after the menu.
 const KEY_LIMIT: Duration = Duration::from_secs(6);
 /// A message is no longer than this.
-const MESSAGE_LIMIT: Duration = Duration::from_secs(120);
+const MESSAGE_LIMIT: Duration = Duration::from_mins(2);
 /// A message ends when nothing was said for this long.
 const MESSAGE_SILENCE: Duration = Duration::from_secs(5);
 /// Shorter ones are a click on the line.
@@ -39,6 +39,8 @@ pub(crate) enum Entrance {
     /// It takes over from an AI that cannot go on.
     TakesOver,
 }
+
+type Rendering = Pin<Box<dyn Future<Output = Bytes> + Send>>;
 
 /// What comes when the line that is being said was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub(crate) struct Receptionist {
     entrance: Entrance,
     events: VecDeque<AgentEvent>,
     /// The line being rendered, and its words.
-    rendering: Option<(Pin<Box<dyn Future<Output = Bytes> + Send>>, String)>,
+    rendering: Option<(Rendering, String)>,
     spoken: u32,
     /// The last line said, and what follows when it was heard.
     next: Option<(Item, Next)>,
@@ -118,14 +120,14 @@ impl Receptionist {
         let item: Item = format!("line-{}", self.spoken).into();
         self.events.push_back(AgentEvent::ReplyStarted);
         self.events.push_back(AgentEvent::Words {
-            item: item.clone(),
+            item: Arc::clone(&item),
             text: words,
             whole: false,
         });
         for piece in audio.chunks(PIECE_BYTES) {
             let payload = base64_simd::STANDARD.encode_to_string(piece).into();
             self.events.push_back(AgentEvent::Audio {
-                item: item.clone(),
+                item: Arc::clone(&item),
                 payload,
             });
         }

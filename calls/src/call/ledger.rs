@@ -60,12 +60,12 @@ impl Ledger {
             _ => 0,
         };
         let bytes = audio_bytes(&payload);
-        self.sent = Some((item.clone(), before + bytes));
+        self.sent = Some((Item::clone(item), before + bytes));
         let mark = self.next_mark;
         self.next_mark += 1;
         self.waiting.push_back(Piece {
             mark,
-            item: item.clone(),
+            item: Item::clone(item),
             payload,
             bytes,
             before,
@@ -103,9 +103,7 @@ impl Ledger {
             match cuts.last_mut() {
                 // A later piece of the same reply: only counts when the one before it was heard whole.
                 Some(cut) if cut.item == piece.item => {
-                    if heard > 0 {
-                        cut.heard_ms = heard_ms;
-                    }
+                    cut.heard_ms = if heard > 0 { heard_ms } else { cut.heard_ms };
                     cut.sent_ms = sent_ms;
                 }
                 _ => cuts.push(Cut {

@@ -237,7 +237,7 @@ impl Machine {
         for item in self.ledger.echoed(mark, now) {
             // More of the reply may come: it was heard whole only once it is made.
             if self.replying {
-                self.heard_so_far.push(item.clone());
+                self.heard_so_far.push(Item::clone(&item));
             } else {
                 self.transcript.agent_played(&item, now);
             }

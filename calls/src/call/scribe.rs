@@ -100,10 +100,12 @@ impl Desk {
         agent: AgentKind,
         over: CancellationToken,
     ) {
-        match self.insist(|| self.take_up(agent)).await {
-            Some(Ok(())) => {}
-            Some(Err(hub::Error::Conflict { .. } | hub::Error::NotFound(_))) => over.cancel(),
-            _ => {}
+        let taken_up = self.insist(|| self.take_up(agent)).await;
+        if matches!(
+            taken_up,
+            Some(Err(hub::Error::Conflict { .. } | hub::Error::NotFound(_)))
+        ) {
+            over.cancel();
         }
         while let Some(note) = notes.recv().await {
             match note {

@@ -121,7 +121,7 @@ impl Task {
     /// To the end of the call, as far as it is this process's.
     pub(super) async fn run(mut self) {
         tracing::info!(call.id = %self.call.id, tenant.id = %self.tenant, agent = self.agent.kind().as_str(), "Call {} is live", self.call.id);
-        let end = self.converse().await;
+        let end = Box::pin(self.converse()).await;
         self.tap.over();
         if let Some(audio) = self.agent.unfinished_voicemail() {
             self.keep_voicemail(audio);
@@ -164,7 +164,7 @@ impl Task {
                 },
                 event = poll_fn(|cx| self.agent.poll_event(cx)) => self.agent_event(event),
                 Some(done) = self.tools_done.recv() => self.machine.tool_done(done, self.started.elapsed()),
-                order = orders.next() => self.obey(order),
+                order = orders.next() => self.obey(&order),
                 Some(arrived) = self.seat.sockets.recv() => self.adopt(arrived).await,
                 () = over.cancelled() => return End::AlreadyOver,
                 () = &mut move_on => return self.drained(),
@@ -187,7 +187,7 @@ impl Task {
         }
     }
 
-    fn obey(&mut self, order: Order) {
+    fn obey(&mut self, order: &Order) {
         match order {
             Order::Listen => self.tap.open(Instant::now()),
             Order::HangUp { .. } => self.machine.staff_hangs_up(),

@@ -168,29 +168,30 @@ impl Transcript {
     /// Audio of a reply is sent, or dropped because the reply was cut (`sent` false).
     pub(crate) fn agent_audio(&mut self, item: &Item, ms: u64, sent: bool, now: Duration) {
         if let Some(turn) = self.agents.iter_mut().find(|turn| turn.item == *item) {
+            // Its words may have come first; it began when it was heard.
+            if turn.made_ms == 0 && sent {
+                turn.started = now;
+                turn.latency = self.silent_since.take().map(|since| now.saturating_sub(since));
+            }
             turn.made_ms += ms;
         } else if sent {
             let latency = self.silent_since.take().map(|since| now.saturating_sub(since));
-            let turn = self.open_agent(item, now);
-            turn.made_ms = ms;
-            turn.latency = latency;
+            self.open_agent(item, now, ms, latency);
         }
     }
 
-    fn open_agent(&mut self, item: &Item, now: Duration) -> &mut AgentTurn {
+    fn open_agent(&mut self, item: &Item, now: Duration, made_ms: u64, latency: Option<Duration>) {
         let ordinal = self.ordinal();
         self.agents.push_back(AgentTurn {
-            item: item.clone(),
+            item: Item::clone(item),
             ordinal,
             text: String::new(),
             whole: false,
-            made_ms: 0,
+            made_ms,
             started: now,
-            latency: None,
+            latency,
             cut: None,
         });
-        let last = self.agents.len() - 1;
-        &mut self.agents[last]
     }
 
     /// Words of a reply. They may come before its first audio.
@@ -206,7 +207,7 @@ impl Transcript {
             if whole {
                 return None;
             }
-            self.open_agent(item, now);
+            self.open_agent(item, now, 0, None);
         }
         let turn = self.agents.iter_mut().find(|turn| turn.item == *item)?;
         if whole {
@@ -232,7 +233,7 @@ impl Transcript {
             .position(|turn| turn.item == *item && turn.cut.is_none())
             && let Some(turn) = self.agents.remove(at)
         {
-            self.finish_agent(turn, now);
+            self.finish_agent(&turn, now);
         }
     }
 
@@ -243,7 +244,7 @@ impl Transcript {
         }
     }
 
-    fn finish_agent(&mut self, turn: AgentTurn, now: Duration) {
+    fn finish_agent(&mut self, turn: &AgentTurn, now: Duration) {
         let (heard, unheard) = match turn.cut {
             Some((_, heard_ms)) => split_heard(&turn.text, heard_ms, turn.made_ms),
             None => (turn.text.trim().to_owned(), String::new()),
@@ -306,7 +307,7 @@ impl Transcript {
             None => last,
         }) {
             if let Some(turn) = self.agents.remove(at) {
-                self.finish_agent(turn, now);
+                self.finish_agent(&turn, now);
             }
         }
         while let Some(at) = self
@@ -375,7 +376,7 @@ mod tests {
         let (caller, reply): (Item, Item) = ("c".into(), "r".into());
         transcript.caller_started(ms(100));
         transcript.caller_stopped(ms(900));
-        transcript.caller_named(caller.clone());
+        transcript.caller_named(Item::clone(&caller));
         transcript.agent_audio(&reply, 1_000, true, ms(1_400));
         transcript.agent_words(&reply, "Of course.", true, ms(1_450));
         // The caller's words come after the reply to them began.
@@ -398,7 +399,7 @@ mod tests {
         transcript.agent_words(&reply, "one two", false, ms(10));
         transcript.agent_cut(
             &Cut {
-                item: reply.clone(),
+                item: Item::clone(&reply),
                 heard_ms: 500,
                 sent_ms: 1_000,
             },

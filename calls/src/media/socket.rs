@@ -23,7 +23,7 @@ pub(crate) enum Incoming {
 pub(crate) struct Socket {
     /// Counts against the listener's connections for as long as the socket is open.
     _place: Option<Place>,
-    socket: WebSocket,
+    inner: WebSocket,
     writer: Writer,
 }
 
@@ -31,7 +31,7 @@ impl Socket {
     pub(super) fn new(socket: WebSocket, place: Option<Place>) -> Self {
         Self {
             _place: place,
-            socket,
+            inner: socket,
             writer: Writer::new(""),
         }
     }
@@ -43,7 +43,7 @@ impl Socket {
 
     /// The next message. May be dropped and asked again without losing one.
     pub(crate) async fn receive(&mut self) -> Incoming {
-        match self.socket.recv().await {
+        match self.inner.recv().await {
             Some(Ok(Message::Text(text))) => Incoming::Text(text),
             Some(Ok(Message::Close(_)) | Err(_)) | None => Incoming::Closed,
             Some(Ok(_)) => Incoming::Nothing,
@@ -64,7 +64,7 @@ impl Socket {
 
     /// `false` when the socket is broken.
     async fn send(&mut self, text: String) -> bool {
-        let sent = tokio::time::timeout(WRITE_LIMIT, self.socket.send(Message::Text(text.into()))).await;
+        let sent = tokio::time::timeout(WRITE_LIMIT, self.inner.send(Message::Text(text.into()))).await;
         matches!(sent, Ok(Ok(())))
     }
 
@@ -83,7 +83,7 @@ impl Socket {
             code,
             reason: reason.into(),
         };
-        let close = self.socket.send(Message::Close(Some(frame)));
+        let close = self.inner.send(Message::Close(Some(frame)));
         if tokio::time::timeout(WRITE_LIMIT, close).await.is_err() {
             tracing::debug!("A media socket did not take its close frame");
         }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::audit::{self, Line};
-use crate::error::{Error, Result};
+use crate::contact::IdentityKind;
+use crate::error::Result;
 use crate::ids::{CallId, InboxId};
 use crate::inbox::Channel;
 use crate::job::NewJob;
-use crate::principal::Principal;
-use crate::{Hub, inbox};
+use crate::principal::{Actor, Principal};
+use crate::{Hub, contact, conversation, inbox};
 
 use super::begin::{NewCall, begin};
 use super::order::{self, Order};
@@ -50,15 +51,24 @@ pub async fn hang_up(hub: &Hub, by: &Principal, call: CallId) -> Result<()> {
 pub async fn phone(hub: &Hub, by: &Principal, inbox: Option<InboxId>) -> Result<(Call, String)> {
     let mut tx = hub.db.tenant(by.tenant()).await?;
     let inbox = match inbox {
-        Some(id) => {
-            let found = inbox::get(&mut tx, id).await?;
-            if found.channel != Channel::Voice {
-                return Err(Error::field("inbox_id", "must be a voice inbox"));
-            }
-            Some(found)
-        }
-        None => None,
+        Some(id) => Some(inbox::get(&mut tx, id).await?),
+        None => inbox::list(&mut tx)
+            .await?
+            .into_iter()
+            .find(|inbox| inbox.channel == Channel::Voice),
     };
+    let (mut who, mut place) = (None, None);
+    if let Some(inbox) = &inbox {
+        // Whoever tries the agent out is somebody it can take a message from.
+        let name = match by.actor() {
+            Actor::Staff { name, .. } => Some(&**name),
+            Actor::ApiKey { .. } => None,
+        };
+        let address = by.actor_id().to_string();
+        let known = contact::meet(&mut tx, IdentityKind::Visitor, &address, name).await?;
+        place = Some(conversation::between(&mut tx, known.contact, inbox.id, Channel::Voice, None).await?);
+        who = Some(known.contact);
+    }
     let id = CallId::at(tx.now());
     let provider_id = id.to_string();
     let new = NewCall {
@@ -66,8 +76,8 @@ pub async fn phone(hub: &Hub, by: &Principal, inbox: Option<InboxId>) -> Result<
         provider_id: &provider_id,
         source: Source::Phone,
         inbox: inbox.as_ref().map(|inbox| inbox.id),
-        contact: None,
-        conversation: None,
+        contact: who,
+        conversation: place,
         from: "browser",
         to: inbox.as_ref().map_or("browser", |inbox| &inbox.address),
     };

@@ -36,7 +36,7 @@ async fn ring(office: &Office) -> (CallId, String) {
             Purpose::Phone,
             office.tenant,
             id,
-            hub.clock.now().after(Duration::from_secs(60)),
+            hub.clock.now().after(Duration::from_mins(1)),
         ),
     )
 }

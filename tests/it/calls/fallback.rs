@@ -34,7 +34,7 @@ async fn over_capacity_a_caller_leaves_a_message_and_staff_see_whom_they_missed(
     let job = office
         .until(
             "SELECT coalesce((SELECT to_jsonb(j) FROM jobs j WHERE kind = 'call.fetch_recording'), 'null')",
-            |job| job.is_object(),
+            serde_json::Value::is_object,
         )
         .await;
     assert_eq!(job["payload"]["call"], call["id"]);

@@ -9,7 +9,7 @@ use hub::agent_settings::AgentKind;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_by_key_lands_in_the_inbox_with_its_recording() {
     let office = Office::with(Script::default(), |settings| {
-        settings.agent = AgentKind::Receptionist
+        settings.agent = AgentKind::Receptionist;
     })
     .await;
     let caller = office.twilio.call(CALLER, OURS).unwrap();
@@ -32,7 +32,7 @@ async fn a_message_by_key_lands_in_the_inbox_with_its_recording() {
     let attachment = office
         .until(
             "SELECT coalesce((SELECT to_jsonb(a) FROM attachments a), 'null')",
-            |row| row.is_object(),
+            serde_json::Value::is_object,
         )
         .await;
     assert_eq!(attachment["media_type"], "audio/wav");

@@ -25,6 +25,15 @@ const FATAL: [&str; 5] = [
     "model_not_found",
 ];
 
+/// A reply that is wanted.
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    /// To what was said.
+    Plain,
+    /// About this.
+    About(String),
+}
+
 /// One session's state.
 pub(super) struct Session {
     greeting: String,
@@ -34,7 +43,7 @@ pub(super) struct Session {
     /// A reply is being made.
     active: bool,
     /// A reply is wanted once the current one and all tools are done; with instructions of its own or without.
-    wanted: Option<Option<String>>,
+    wanted: Option<Wanted>,
     /// Tools the model waits for.
     tools_open: u32,
     keys: String,
@@ -188,7 +197,7 @@ impl Session {
             // Our reply comes after the one that runs.
             "conversation_already_has_active_response" => {
                 self.active = true;
-                self.wanted.get_or_insert(None);
+                self.wanted.get_or_insert(Wanted::Plain);
             }
             _ => tracing::warn!(code, error = message, "The model did not take an order"),
         }
@@ -200,7 +209,7 @@ impl Session {
             AgentOrder::Greet => {
                 if !std::mem::replace(&mut self.greeted, true) {
                     let greeting = std::mem::take(&mut self.greeting);
-                    self.want(Some(greeting));
+                    self.want(Wanted::About(greeting));
                 }
             }
             AgentOrder::Key(key) => self.key(key, now),
@@ -210,27 +219,27 @@ impl Session {
                 self.tools_open = self.tools_open.saturating_sub(1);
                 self.orders.push(order::function_output(&call, &output));
                 if speak {
-                    self.wanted.get_or_insert(None);
+                    self.wanted.get_or_insert(Wanted::Plain);
                 }
                 self.reply_if_wanted();
             }
             AgentOrder::Nudge => {
-                self.want(Some(
+                self.want(Wanted::About(
                     "The caller has been silent. Ask in one short sentence whether they are still there."
                         .into(),
                 ));
             }
             AgentOrder::Farewell(reason) => {
                 let text = format!("Say goodbye in one short sentence, because {reason}. Ask nothing.");
-                self.want(Some(text));
+                self.want(Wanted::About(text));
             }
-            AgentOrder::Tell(text) => self.want(Some(text)),
+            AgentOrder::Tell(text) => self.want(Wanted::About(text)),
             AgentOrder::Played(_) | AgentOrder::Idle(_) => {}
         }
     }
 
-    fn want(&mut self, instructions: Option<String>) {
-        self.wanted = Some(instructions);
+    fn want(&mut self, wanted: Wanted) {
+        self.wanted = Some(wanted);
         self.reply_if_wanted();
     }
 
@@ -239,8 +248,11 @@ impl Session {
         if self.active || self.tools_open > 0 {
             return;
         }
-        if let Some(instructions) = self.wanted.take() {
-            self.orders.push(order::response_create(instructions.as_deref()));
+        if let Some(wanted) = self.wanted.take() {
+            self.orders.push(match wanted {
+                Wanted::Plain => order::response_create(None),
+                Wanted::About(text) => order::response_create(Some(&text)),
+            });
             // Until `response.created` says so itself.
             self.active = true;
         }
@@ -269,7 +281,7 @@ impl Session {
         let keys = std::mem::take(&mut self.keys);
         let text = format!("[The caller pressed {keys} on the telephone's keypad]");
         self.orders.push(order::say(order::Speaker::User, &text));
-        self.want(None);
+        self.want(Wanted::Plain);
         Poll::Ready(())
     }
 }

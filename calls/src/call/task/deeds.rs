@@ -118,13 +118,9 @@ impl Task {
         let hub = exchange.hub.clone();
         hub.tasks.spawn("calls.voicemail", async move {
             for attempt in 1..=KEEP_TRIES {
-                match voicemail::keep(&exchange.hub, &exchange.storage, tenant, &call, audio.clone()).await {
-                    Ok(()) => return,
-                    Err(fault) => {
-                        let error = format!("{fault:#}");
-                        tracing::error!(call.id = %call.id, error, "A voicemail of call {} is not kept yet", call.id);
-                    }
-                }
+                let kept = voicemail::keep(&exchange.hub, &exchange.storage, tenant, &call, audio.clone()).await;
+                let Err(fault) = kept else { return };
+                tracing::error!(call.id = %call.id, error = format!("{fault:#}"), "A voicemail is not kept yet");
                 tokio::time::sleep(Duration::from_secs(1) * attempt).await;
             }
         });

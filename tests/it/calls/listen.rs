@@ -1,0 +1,138 @@
+//! Staff at a live call: they listen from another process than the call's, and they hang up.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use hub::role::Role;
+use loadtest::openai::{Reply, Script};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+
+use super::office::{CALLER, OURS, Office};
+
+const LONG: &str =
+    "We do very many things for very many people and I could go on and on telling you about all of them.";
+
+/// The api role as a second process, as far as it can tell, and somebody signed in to it.
+async fn desk(office: &Office) -> (String, reqwest::Client, String) {
+    let hub = office.world.another_hub().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let role = hub.clone();
+    office
+        .world
+        .hub
+        .tasks
+        .spawn("test.api", async move { api::run(role, listener).await.unwrap() });
+    let ann = office.world.staff(office.tenant, "ann", Role::Staff).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    (address, client, ann.token)
+}
+
+async fn live_call(office: &Office) -> String {
+    let query = "SELECT coalesce((SELECT to_jsonb(c) FROM calls c WHERE state = 'live'), 'null')";
+    office.until(query, Value::is_object).await["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_are_heard_on_one_clock_from_another_process() {
+    let office = Office::open(Script {
+        greeting: Some(Reply::say(LONG)),
+        ..Script::default()
+    })
+    .await;
+    let (address, client, token) = desk(&office).await;
+    let caller = office.twilio.call(CALLER, OURS).unwrap();
+    caller.first_audio().await.unwrap();
+    let call = live_call(&office).await;
+    let ticket = client
+        .post(format!("http://{address}/api/v1/calls/{call}/audio-ticket"))
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
+    let ticket: Value = ticket.json().await.unwrap();
+    let mut request = format!("ws://{address}{}", ticket["url"].as_str().unwrap())
+        .into_client_request()
+        .unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", "switchboard.audio.v1".parse().unwrap());
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    socket
+        .send(Message::text(
+            json!({ "type": "hello", "ticket": ticket["ticket"] }).to_string(),
+        ))
+        .await
+        .unwrap();
+    let Some(Ok(Message::Text(welcome))) = socket.next().await else {
+        panic!("no welcome")
+    };
+    assert_eq!(
+        serde_json::from_str::<Value>(&welcome).unwrap()["sample_rate"],
+        8000
+    );
+    let (mut caller_frames, mut agent_frames) = (Vec::new(), Vec::new());
+    let listening = async {
+        while caller_frames.len() < 75 {
+            let Some(Ok(message)) = socket.next().await else {
+                panic!("closed")
+            };
+            if let Message::Binary(frame) = message {
+                assert_eq!(frame.len(), 165);
+                let sequence = u32::from_be_bytes(frame[1..5].try_into().unwrap());
+                if frame[0] == 0 {
+                    caller_frames.push(sequence)
+                } else {
+                    agent_frames.push((sequence, frame[5..].to_vec()))
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), listening)
+        .await
+        .unwrap();
+    assert!(caller_frames.iter().copied().eq(0..75), "{caller_frames:?}");
+    assert!(
+        agent_frames.len() > 60,
+        "the agent speaks all the while: {}",
+        agent_frames.len()
+    );
+    let voice: Vec<u8> = agent_frames.iter().flat_map(|(_, audio)| audio.clone()).collect();
+    // What the listener hears is what the caller hears, sample by sample, wherever it began.
+    caller.heard_ms(4_000).await.unwrap();
+    let heard = caller.heard().audio();
+    let sample = &voice[1_600..3_200];
+    assert!(
+        heard.windows(sample.len()).any(|window| window == sample),
+        "the caller heard something else"
+    );
+    caller.hang_up();
+    office.ended_call().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_hang_up_a_call_that_another_process_carries() {
+    let office = Office::open(Script {
+        greeting: Some(Reply::say(LONG)),
+        ..Script::default()
+    })
+    .await;
+    let (address, client, token) = desk(&office).await;
+    let caller = office.twilio.call(CALLER, OURS).unwrap();
+    caller.first_audio().await.unwrap();
+    let call = live_call(&office).await;
+    let answer = client
+        .post(format!("http://{address}/api/v1/calls/{call}/hang-up"))
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 202);
+    caller.ended().await.unwrap();
+    assert_eq!(office.ended_call().await["outcome"], "staff_hung_up");
+}
