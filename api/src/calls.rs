@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hub::Hub;
 use hub::auth::ticket::{self, Purpose};
+use hub::call::list::Filter;
 use hub::call::{self, Call};
 use hub::cursor::{self, Page};
 use hub::error::Result;
@@ -14,7 +15,7 @@ use hub::ids::{CallId, InboxId};
 use hub::principal::Principal;
 use hub::turn::{self, Turn};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -33,13 +34,13 @@ pub(crate) fn routes() -> OpenApiRouter<Hub> {
 }
 
 /// Which calls.
-#[derive(Deserialize, IntoParams)]
+#[derive(Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct CallListing {
     /// Only these; all without.
     #[param(inline)]
-    state: Option<call::list::Filter>,
+    state: Option<Filter>,
     /// Items of a page, 1 to 200.
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,

@@ -42,10 +42,7 @@ impl Tap {
         let task_hub = hub.clone();
         hub.tasks.spawn_supporter("calls.listen", async move {
             while let Some(batch) = waiting.recv().await {
-                let sent = hub::call::order::publish_audio(&task_hub, tenant, call, batch).await;
-                sent.unwrap_or_else(|fault| {
-                    tracing::debug!(error = format!("{fault:#}"), "A batch of audio was lost")
-                });
+                publish(&task_hub, tenant, call, batch).await;
             }
         });
         Self {
@@ -176,4 +173,10 @@ pub(crate) fn agent_level(ledger: &Ledger, at: Duration) -> f32 {
     );
     text.and_then(|text| base64_simd::STANDARD.decode_to_vec(text).ok())
         .map_or(0.0, |audio| crate::ulaw::meter(&audio))
+}
+
+async fn publish(hub: &Hub, tenant: TenantId, call: CallId, batch: Bytes) {
+    if let Err(fault) = hub::call::order::publish_audio(hub, tenant, call, batch).await {
+        tracing::debug!(error = format!("{fault:#}"), "A batch of audio was lost");
+    }
 }

@@ -116,7 +116,12 @@ mod tests {
     #[test]
     fn resampling_keeps_length_and_loudness() {
         let samples: Vec<i16> = (0..22_050)
-            .map(|n| ((f64::from(n) * 440.0 / 22_050.0 * std::f64::consts::TAU).sin() * 8_000.0) as i16)
+            .map(|n| {
+                #[expect(clippy::cast_possible_truncation, reason = "within 16 bits by its factor")]
+                let sample =
+                    ((f64::from(n) * 440.0 / 22_050.0 * std::f64::consts::TAU).sin() * 8_000.0) as i16;
+                sample
+            })
             .collect();
         let audio = from_samples(&samples, 22_050);
         assert!(audio.len().abs_diff(RATE) <= 1);

@@ -73,6 +73,7 @@ impl AgentKind {
 /// What a caller gets instead of an agent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AgentFallback)]
 pub enum Fallback {
     /// They leave a message.
     #[default]
@@ -84,6 +85,7 @@ pub enum Fallback {
 /// What happens outside of the hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AgentClosedRule)]
 pub enum ClosedRule {
     /// The agent answers all the same, and knows that it is closed.
     #[default]
@@ -97,6 +99,7 @@ pub enum ClosedRule {
 /// One key of the receptionist's menu.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AgentMenuItem)]
 pub struct MenuItem {
     /// The key.
     pub digit: String,
@@ -112,6 +115,7 @@ pub struct MenuItem {
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AgentMenuAction)]
 pub enum MenuAction {
     /// Takes a message.
     Message,
@@ -124,6 +128,7 @@ pub enum MenuAction {
 /// A number calls may be transferred to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AgentTransferTarget)]
 pub struct TransferTarget {
     /// What the agent calls it: "sales".
     pub name: String,
@@ -138,6 +143,7 @@ pub struct TransferTarget {
     clippy::struct_excessive_bools,
     reason = "each is a switch of its own on the screen"
 )]
+#[schema(as = AgentTools)]
 pub struct Tools {
     /// Write a message into the inbox for staff.
     pub take_message: bool,

@@ -1,7 +1,8 @@
 //! Redis channels that come and go with who follows them: one subscription per channel and process, shared by its
 //! followers, ended with the last of them.
 
-use std::sync::Arc;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -24,7 +25,16 @@ struct Inner {
 }
 
 impl Inner {
-    fn hand_out(&self, message: fred::types::Message) {
+    /// Breaks when nothing will come any more. What a reader that lagged missed is gone: followers carry what may be lost.
+    fn hand_out(
+        &self,
+        message: Result<fred::types::Message, broadcast::error::RecvError>,
+    ) -> ControlFlow<()> {
+        let message = match message {
+            Ok(message) => message,
+            Err(broadcast::error::RecvError::Lagged(_)) => return ControlFlow::Continue(()),
+            Err(broadcast::error::RecvError::Closed) => return ControlFlow::Break(()),
+        };
         let follower = self
             .channels
             .get(&*message.channel)
@@ -33,6 +43,7 @@ impl Inner {
             // Nobody left: the subscription ends in a moment.
             sender.send(body).ok();
         }
+        ControlFlow::Continue(())
     }
 
     /// Somebody may have followed again meanwhile; then the subscription is theirs.
@@ -49,25 +60,14 @@ impl Inner {
 impl Relay {
     /// Starts the one task that reads this process's subscriptions for all followers.
     pub fn start(kv: Kv, tasks: &Tasks) -> Self {
-        let mut messages = kv.messages();
+        let messages = kv.messages();
         let relay = Self(Arc::new(Inner {
             kv,
             tasks: tasks.clone(),
             channels: DashMap::new(),
         }));
         let inner = Arc::downgrade(&relay.0);
-        tasks.spawn_supporter("hub.relay", async move {
-            loop {
-                let message = messages.recv().await;
-                let Some(inner) = inner.upgrade() else { return };
-                match message {
-                    Ok(message) => inner.hand_out(message),
-                    // Followers carry what may be lost; what they missed is gone.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => return,
-                }
-            }
-        });
+        tasks.spawn_supporter("hub.relay", read(inner, messages));
         relay
     }
 
@@ -90,6 +90,17 @@ impl Relay {
             self.0.kv.subscribe(&following.channel).await?;
         }
         Ok(following)
+    }
+}
+
+/// Hands out until nothing comes any more or nobody is left to follow.
+async fn read(inner: Weak<Inner>, mut messages: broadcast::Receiver<fred::types::Message>) {
+    loop {
+        let message = messages.recv().await;
+        let Some(inner) = inner.upgrade() else { return };
+        if inner.hand_out(message).is_break() {
+            return;
+        }
     }
 }
 
@@ -130,7 +141,7 @@ impl Drop for Following {
             let inner = Arc::clone(&self.relay.0);
             let tasks = inner.tasks.clone();
             tasks.spawn("hub.relay.unsubscribe", async move {
-                inner.unsubscribe(channel).await
+                inner.unsubscribe(channel).await;
             });
         }
     }

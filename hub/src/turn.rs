@@ -33,6 +33,7 @@ pub struct Turn {
 /// Who speaks in a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TurnSpeaker)]
 pub enum Speaker {
     /// The outside person.
     Caller,

@@ -11,4 +11,5 @@ mod fallback;
 mod listen;
 mod office;
 mod receptionist;
+mod resume;
 mod webhooks;

@@ -164,10 +164,8 @@ impl Agent for Realtime {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(message)) => {
                     self.session.message(&message);
-                    if !self.session.is_quiet() {
-                        // The spare one would not know what is being said now.
-                        self.successor = None;
-                    }
+                    // A spare one would not know what is being said now.
+                    self.successor.take_if(|_| !self.session.is_quiet());
                     self.send_orders();
                 }
                 Poll::Ready(Err(reason)) => {

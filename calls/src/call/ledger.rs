@@ -103,7 +103,7 @@ impl Ledger {
             match cuts.last_mut() {
                 // A later piece of the same reply: only counts when the one before it was heard whole.
                 Some(cut) if cut.item == piece.item => {
-                    cut.heard_ms = if heard > 0 { heard_ms } else { cut.heard_ms };
+                    cut.heard_ms = cut.heard_ms.max(heard_of(heard, heard_ms));
                     cut.sent_ms = sent_ms;
                 }
                 _ => cuts.push(Cut {
@@ -149,6 +149,11 @@ impl Ledger {
     pub(crate) fn after(&self, mark: u64) -> Option<&Piece> {
         self.waiting.iter().find(|piece| piece.mark > mark)
     }
+}
+
+/// Nothing of a piece says nothing about those before it.
+fn heard_of(heard: u64, heard_ms: u64) -> u64 {
+    if heard > 0 { heard_ms } else { 0 }
 }
 
 fn bytes_in(time: Duration) -> u64 {
@@ -271,7 +276,7 @@ mod tests {
             for (step, wait) in steps {
                 now += wait;
                 match step {
-                    0 => marks = ledger.send(&item(&replies.to_string()), audio(wait as usize / 4), ms(now)),
+                    0 => marks = ledger.send(&item(&replies.to_string()), audio(usize::try_from(wait / 4).unwrap()), ms(now)),
                     1 => { ledger.echoed(marks.saturating_sub(wait % 3), ms(now)); }
                     2 => replies += 1,
                     _ => for cut in ledger.cut(ms(now)) {

@@ -23,6 +23,9 @@ const TOOLS_PER_CALL_MAX: u32 = 40;
 /// A reply cut short by a dying model may finish if it is this close to its end.
 const FINISH_LIMIT: Duration = Duration::from_secs(2);
 
+/// The name of sounds that are nobody's reply.
+const FILLER: &str = "filler";
+
 /// What the tenant allows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -37,6 +40,8 @@ pub(crate) struct Limits {
 pub(crate) enum Action {
     /// Send this audio and its mark.
     Play { payload: Bytes, mark: u64 },
+    /// The caller waits: ask for a moment, by [`Machine::fill`].
+    Fill,
     /// Drop what waits at the caller's side, at once.
     Clear,
     /// Tell the agent.
@@ -223,6 +228,9 @@ impl Machine {
         }
         self.out.push(Action::Clear);
         for cut in self.ledger.cut(now) {
+            if &*cut.item == FILLER {
+                continue;
+            }
             self.transcript.agent_cut(&cut, now);
             let order = AgentOrder::Cut {
                 item: cut.item,
@@ -230,6 +238,12 @@ impl Machine {
             };
             self.out.push(Action::Agent(order));
         }
+    }
+
+    /// A sound of our own while the model thinks; the model knows nothing of it.
+    pub(crate) fn fill(&mut self, payload: Bytes, now: Duration) {
+        let mark = self.ledger.send(&Item::from(FILLER), payload.clone(), now);
+        self.out.push(Action::Play { payload, mark });
     }
 
     /// Twilio says that everything up to this mark was played.

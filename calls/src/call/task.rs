@@ -131,7 +131,7 @@ impl Task {
             self.scribe.note(Note::Turn(turn));
         }
         tracing::info!(call.id = %self.call.id, duration_ms = u64::try_from(now.as_millis()).unwrap_or(0), "Call {} leaves this node", self.call.id);
-        self.leave(end).await;
+        Box::pin(self.leave(end)).await;
     }
 
     async fn converse(&mut self) -> End {

@@ -42,7 +42,8 @@ impl Prompt {
         }
     }
 
-    fn audio(self) -> &'static [u8] {
+    /// In μ-law.
+    pub(crate) fn audio(self) -> &'static [u8] {
         match self {
             Self::Welcome => include_bytes!("../../prompts/welcome.ulaw"),
             Self::Apology => include_bytes!("../../prompts/apology.ulaw"),

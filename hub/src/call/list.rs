@@ -10,6 +10,7 @@ use crate::ids::CallId;
 /// Which calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CallFilter)]
 pub enum Filter {
     /// Ringing or live.
     Live,

@@ -57,6 +57,11 @@ async fn a_call_is_answered_written_down_and_ended() {
     assert!((0..1_500).contains(&latency), "{latency} ms");
 
     caller.hang_up();
+    what_is_left_of_it(&office).await;
+}
+
+/// The record, its place in the conversation, the facts for screens; and nothing that still costs.
+async fn what_is_left_of_it(office: &Office) {
     let call = office.ended_call().await;
     assert_eq!(
         (&call["outcome"], &call["agent"], &call["state"]),

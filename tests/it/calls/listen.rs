@@ -38,6 +38,25 @@ async fn live_call(office: &Office) -> String {
         .to_owned()
 }
 
+type Frames = Vec<(u32, Vec<u8>)>;
+
+/// A second and a half of both tracks, each frame with its number.
+async fn hear<S>(socket: &mut S) -> (Frames, Frames)
+where
+    S: futures_util::Stream<Item = tokio_tungstenite::tungstenite::Result<Message>> + Unpin,
+{
+    let mut tracks = [Frames::new(), Frames::new()];
+    while tracks[0].len() < 75 {
+        if let Message::Binary(frame) = socket.next().await.unwrap().unwrap() {
+            assert_eq!(frame.len(), 165);
+            let sequence = u32::from_be_bytes(frame[1..5].try_into().unwrap());
+            tracks[usize::from(frame[0])].push((sequence, frame[5..].to_vec()));
+        }
+    }
+    let [caller, agent] = tracks;
+    (caller, agent)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_sides_are_heard_on_one_clock_from_another_process() {
     let office = Office::open(Script {
@@ -76,27 +95,13 @@ async fn both_sides_are_heard_on_one_clock_from_another_process() {
         serde_json::from_str::<Value>(&welcome).unwrap()["sample_rate"],
         8000
     );
-    let (mut caller_frames, mut agent_frames) = (Vec::new(), Vec::new());
-    let listening = async {
-        while caller_frames.len() < 75 {
-            let Some(Ok(message)) = socket.next().await else {
-                panic!("closed")
-            };
-            if let Message::Binary(frame) = message {
-                assert_eq!(frame.len(), 165);
-                let sequence = u32::from_be_bytes(frame[1..5].try_into().unwrap());
-                if frame[0] == 0 {
-                    caller_frames.push(sequence)
-                } else {
-                    agent_frames.push((sequence, frame[5..].to_vec()))
-                }
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), listening)
+    let (caller_frames, agent_frames) = tokio::time::timeout(Duration::from_secs(20), hear(&mut socket))
         .await
         .unwrap();
-    assert!(caller_frames.iter().copied().eq(0..75), "{caller_frames:?}");
+    assert!(
+        caller_frames.iter().map(|(sequence, _)| *sequence).eq(0..75),
+        "a frame of the caller is missing"
+    );
     assert!(
         agent_frames.len() > 60,
         "the agent speaks all the while: {}",

@@ -52,6 +52,8 @@ impl Office {
                 config.twilio.api_url = twilio.url().parse().unwrap();
                 config.public_url = twilio.public_url().parse().unwrap();
                 config.calls.storage = objects.path().display().to_string();
+                // Live calls move to another node as soon as this one is told to stop.
+                config.shutdown.calls_drain_s = 10;
             },
             Clock::system(),
         )

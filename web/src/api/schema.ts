@@ -4,6 +4,24 @@
  */
 
 export interface paths {
+    "/api/v1/agent-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the telephone is answered; version 0 until somebody sets it. */
+        get: operations["get_agent_settings"];
+        /** Sets how the telephone is answered; the next call follows it. */
+        put: operations["put_agent_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-keys": {
         parameters: {
             query?: never;
@@ -135,6 +153,114 @@ export interface paths {
         put?: never;
         /** Another access token for the refresh cookie, which is replaced. */
         post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls, newest first. */
+        get: operations["list_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One call. */
+        get: operations["get_call"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A call's audio: a WebSocket with subprotocol `switchboard.audio.v1`.
+         * @description First frame: `{"type":"hello","ticket":"…"}`. The answer is `{"type":"welcome","sample_rate":8000,"encoding":"mulaw"}`,
+         *     then binary frames: track (0 caller, 1 agent), four bytes of sequence (big-endian, 20 ms units since the listener
+         *     joined, one clock for both tracks), 160 bytes of μ-law. `{"type":"clear"}`: drop what is buffered of the agent.
+         *     `{"type":"bye","reason":"…"}` at the end.
+         */
+        get: operations["listen_to_call"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/audio-ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A ticket that opens the call's audio. */
+        post: operations["create_audio_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/hang-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a call; one that is over stays so. */
+        post: operations["hang_up_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calls/{id}/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was said. */
+        get: operations["list_turns"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -491,6 +617,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/phone-calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Calls the agent from the browser, over the same protocol as a telephone. */
+        post: operations["create_phone_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/presence": {
         parameters: {
             query?: never;
@@ -547,6 +690,104 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description Who answers.
+         * @enum {string}
+         */
+        AgentKind: "realtime" | "receptionist";
+        /** @description The settings, whole. A new one is a new field with a default. */
+        AgentSettings: {
+            /**
+             * @description Who answers.
+             * @default realtime
+             */
+            agent: components["schemas"]["AgentKind"];
+            /**
+             * @description Where calls are forwarded to.
+             * @default null
+             */
+            forward_to: string | null;
+            /**
+             * @description The first words a caller hears.
+             * @default Hello, thank you for calling. How can I help you?
+             */
+            greeting: string;
+            /** @default null */
+            hours: components["schemas"]["Hours"] | null;
+            /**
+             * @description What the agent should know and do.
+             * @default
+             */
+            instructions: string;
+            /**
+             * @description BCP 47.
+             * @default en
+             */
+            language: string;
+            /**
+             * Format: int32
+             * @description A call ends politely after this.
+             * @default 1800
+             */
+            max_duration_s: number;
+            /**
+             * @description The receptionist's keys.
+             * @default [
+             *       {
+             *         "action": "message",
+             *         "digit": "1",
+             *         "label": "leave a message"
+             *       },
+             *       {
+             *         "action": "hang_up",
+             *         "digit": "9",
+             *         "label": "end the call"
+             *       }
+             *     ]
+             */
+            menu: components["schemas"]["MenuItem"][];
+            /**
+             * @description What the agent calls itself.
+             * @default Mia
+             */
+            name: string;
+            /**
+             * @description What callers get when the business is closed.
+             * @default answer
+             */
+            outside_hours: components["schemas"]["ClosedRule"];
+            /**
+             * @description What callers get when all lines are taken.
+             * @default voicemail
+             */
+            over_capacity: components["schemas"]["Fallback"];
+            /**
+             * Format: int32
+             * @description A caller who says nothing for this long is asked, then let go.
+             * @default 20
+             */
+            silence_s: number;
+            /**
+             * @description What the agent may do.
+             * @default {
+             *       "hang_up": true,
+             *       "send_sms": true,
+             *       "take_message": true,
+             *       "transfer": true
+             *     }
+             */
+            tools: components["schemas"]["Tools"];
+            /**
+             * @description The only numbers a call is ever transferred to.
+             * @default []
+             */
+            transfer_targets: components["schemas"]["TransferTarget"][];
+            /**
+             * @description One of the model's voices.
+             * @default marin
+             */
+            voice: string;
+        };
         /** @description A machine's key, without its secret. */
         ApiKey: {
             /** @description When it was made. */
@@ -591,6 +832,13 @@ export interface components {
          * @enum {string}
          */
         AttachmentKind: "recording" | "image" | "audio" | "video" | "file";
+        /** @description Opens a call's audio once, within thirty seconds. */
+        AudioTicket: {
+            /** @description To be shown in the socket's first frame. */
+            ticket: string;
+            /** @description The socket's path. */
+            url: string;
+        };
         /** Format: uuid */
         AuditId: string;
         /**
@@ -598,13 +846,72 @@ export interface components {
          * @enum {string}
          */
         Author: "contact" | "staff" | "agent" | "system";
+        /** @description A call, as screens see it. */
+        Call: {
+            /** @description `realtime` or `receptionist`: who speaks, or spoke last. */
+            agent?: string | null;
+            answered_at?: components["schemas"]["Timestamp"] | null;
+            contact?: components["schemas"]["CallContact"] | null;
+            conversation_id?: components["schemas"]["ConversationId"] | null;
+            /** @description `in` or `out`. */
+            direction: string;
+            /**
+             * Format: int64
+             * @description From answer to end.
+             */
+            duration_ms?: number | null;
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What a caller got who was not taken: `voicemail` or `forward`. */
+            fallback?: string | null;
+            /** @description The caller's number; empty when withheld. */
+            from_address: string;
+            /** @description Its id. */
+            id: components["schemas"]["CallId"];
+            inbox?: components["schemas"]["CallInbox"] | null;
+            /** @description Why it ended or was not taken. */
+            outcome?: string | null;
+            /** @description How it reached us. */
+            source: components["schemas"]["Source"];
+            /** @description When it rang. */
+            started_at: components["schemas"]["Timestamp"];
+            /** @description How far it is. */
+            state: components["schemas"]["State"];
+            /** @description In a sentence or two, afterwards. */
+            summary?: string | null;
+            /** @description The called number. */
+            to_address: string;
+            /**
+             * Format: int32
+             * @description Grows with each change.
+             */
+            version: number;
+        };
+        /** @description A contact, named. */
+        CallContact: {
+            /** @description Their id. */
+            id: components["schemas"]["ContactId"];
+            /** @description Their name, when we know it. */
+            name?: string | null;
+        };
         /** Format: uuid */
         CallId: string;
+        /** @description An inbox, named. */
+        CallInbox: {
+            /** @description Its id. */
+            id: components["schemas"]["InboxId"];
+            /** @description Its name. */
+            name: string;
+        };
         /**
          * @description A kind of way to talk.
          * @enum {string}
          */
         Channel: "voice" | "whatsapp" | "sms" | "instagram" | "mail" | "form" | "chat";
+        /**
+         * @description What happens outside of the hours.
+         * @enum {string}
+         */
+        ClosedRule: "answer" | "voicemail" | "forward";
         /** @description A code of the authenticator, or a recovery code. */
         Code: {
             /** @description As it was read. */
@@ -735,6 +1042,11 @@ export interface components {
             /** @description Goes into `Authorization: Bearer`. */
             secret: string;
         };
+        /**
+         * @description A weekday.
+         * @enum {string}
+         */
+        Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
         /** @description A job that was given up. */
         DeadJob: {
             /**
@@ -807,6 +1119,11 @@ export interface components {
             /** @description What happened and what to do, for staff. */
             help: string;
         };
+        /**
+         * @description What a caller gets instead of an agent.
+         * @enum {string}
+         */
+        Fallback: "voicemail" | "forward";
         /** @description One field that is wrong and why. */
         FieldFault: {
             /** @description Dotted path in the body. */
@@ -821,6 +1138,13 @@ export interface components {
              * @description The contact's messages that who asks has not seen.
              */
             unread: number;
+        };
+        /** @description When the business is open. */
+        Hours: {
+            /** @description Openings; a day may have several, and one without any is closed. */
+            days: components["schemas"]["Opening"][];
+            /** @description IANA time zone. */
+            timezone: string;
         };
         /** @description One address of a contact. */
         Identity: {
@@ -912,6 +1236,22 @@ export interface components {
             staff: components["schemas"]["MyStaff"];
             /** @description Their business. */
             tenant: components["schemas"]["MyTenant"];
+        };
+        /**
+         * @description What a key does.
+         * @enum {string}
+         */
+        MenuAction: "message" | "transfer" | "hang_up";
+        /** @description One key of the receptionist's menu. */
+        MenuItem: {
+            /** @description What it does. */
+            action: components["schemas"]["MenuAction"];
+            /** @description The key. */
+            digit: string;
+            /** @description What it is for, as it is spoken: "leave a message". */
+            label: string;
+            /** @description For a transfer: the name or number of one of `transfer_targets`. */
+            transfer_to?: string | null;
         };
         /** @description One message or note, complete. */
         Message: {
@@ -1008,6 +1348,10 @@ export interface components {
             /** @description See [`Inbox::settings`]. */
             settings?: unknown;
         };
+        /** @description A call from the browser. */
+        NewPhoneCall: {
+            inbox_id?: components["schemas"]["InboxId"] | null;
+        };
         /** @description A key shared for signing webhooks. */
         NewSharedKey: {
             /** @description As Twilio names it. */
@@ -1024,6 +1368,15 @@ export interface components {
             /** @description What they may do; not more than the one who adds them. */
             role: components["schemas"]["Role"];
         };
+        /** @description One stretch of one weekday. */
+        Opening: {
+            /** @description Which day. */
+            day: components["schemas"]["Day"];
+            /** @description `HH:MM`. */
+            from: string;
+            /** @description `HH:MM`, later than `from`; `24:00` is midnight. */
+            to: string;
+        };
         /** @description One page of a list. */
         Page_ApiKey: {
             /** @description In the list's order. */
@@ -1039,6 +1392,51 @@ export interface components {
                 name: string;
                 /** @description What it may do. */
                 role: components["schemas"]["Role"];
+            }[];
+            /** @description Asks for what follows; none at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Call: {
+            /** @description In the list's order. */
+            items: {
+                /** @description `realtime` or `receptionist`: who speaks, or spoke last. */
+                agent?: string | null;
+                answered_at?: components["schemas"]["Timestamp"] | null;
+                contact?: components["schemas"]["CallContact"] | null;
+                conversation_id?: components["schemas"]["ConversationId"] | null;
+                /** @description `in` or `out`. */
+                direction: string;
+                /**
+                 * Format: int64
+                 * @description From answer to end.
+                 */
+                duration_ms?: number | null;
+                ended_at?: components["schemas"]["Timestamp"] | null;
+                /** @description What a caller got who was not taken: `voicemail` or `forward`. */
+                fallback?: string | null;
+                /** @description The caller's number; empty when withheld. */
+                from_address: string;
+                /** @description Its id. */
+                id: components["schemas"]["CallId"];
+                inbox?: components["schemas"]["CallInbox"] | null;
+                /** @description Why it ended or was not taken. */
+                outcome?: string | null;
+                /** @description How it reached us. */
+                source: components["schemas"]["Source"];
+                /** @description When it rang. */
+                started_at: components["schemas"]["Timestamp"];
+                /** @description How far it is. */
+                state: components["schemas"]["State"];
+                /** @description In a sentence or two, afterwards. */
+                summary?: string | null;
+                /** @description The called number. */
+                to_address: string;
+                /**
+                 * Format: int32
+                 * @description Grows with each change.
+                 */
+                version: number;
             }[];
             /** @description Asks for what follows; none at the end. */
             next_cursor?: string | null;
@@ -1255,6 +1653,15 @@ export interface components {
             /** @description For people. */
             name: string;
         };
+        /** @description How the browser reaches the agent. */
+        PhoneCall: {
+            /** @description The call. */
+            call_id: components["schemas"]["CallId"];
+            /** @description Opens its media socket. */
+            token: string;
+            /** @description The socket's path. */
+            url: string;
+        };
         /** @description The inbox of a conversation, as a list shows it. */
         Place: {
             /** @description A number or a form's key. */
@@ -1353,6 +1760,16 @@ export interface components {
             /** @description Who is signed in. */
             staff: components["schemas"]["Me"];
         };
+        /**
+         * @description How a call reaches us.
+         * @enum {string}
+         */
+        Source: "twilio" | "phone";
+        /**
+         * @description Who speaks in a call.
+         * @enum {string}
+         */
+        Speaker: "caller" | "agent" | "staff" | "tool";
         /** @description A person at the dashboard. */
         Staff: {
             /** @description When they were added. */
@@ -1377,10 +1794,10 @@ export interface components {
         /** Format: uuid */
         StaffId: string;
         /**
-         * @description How far a message is. Later variants win over earlier ones.
+         * @description How far a call is. It moves from left to right and never back.
          * @enum {string}
          */
-        State: "received" | "queued" | "sending" | "unknown" | "sent" | "failed" | "delivered" | "read";
+        State: "ringing" | "live" | "ended" | "not_taken";
         /**
          * @description Whether somebody still has to do something about it.
          * @enum {string}
@@ -1388,12 +1805,82 @@ export interface components {
         Status: "open" | "closed";
         /** Format: date-time */
         Timestamp: string;
+        /** @description What the agent may do. */
+        Tools: {
+            /**
+             * @description End the call.
+             * @default true
+             */
+            hang_up: boolean;
+            /**
+             * @description Send the caller a text.
+             * @default true
+             */
+            send_sms: boolean;
+            /**
+             * @description Write a message into the inbox for staff.
+             * @default true
+             */
+            take_message: boolean;
+            /**
+             * @description Connect the caller to one of `transfer_targets`.
+             * @default true
+             */
+            transfer: boolean;
+        };
         /** @description What an authenticator is told. */
         TotpSecret: {
             /** @description To be scanned. */
             otpauth_url: string;
             /** @description To be typed, in base 32. */
             secret: string;
+        };
+        /** @description A number calls may be transferred to. */
+        TransferTarget: {
+            /** @description What the agent calls it: "sales". */
+            name: string;
+            /** @description E.164. */
+            number: string;
+        };
+        /** @description Something one side of a call said. */
+        Turn: {
+            /**
+             * Format: int32
+             * @description Since the call was answered.
+             */
+            ended_ms: number;
+            /** @description Its id. */
+            id: components["schemas"]["TurnId"];
+            /** @description Whether the caller interrupted it. */
+            interrupted: boolean;
+            /**
+             * Format: int32
+             * @description From the caller's silence to the first sound of the reply.
+             */
+            latency_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Its place in the call.
+             */
+            ordinal: number;
+            /** @description Who spoke. */
+            speaker: components["schemas"]["Speaker"];
+            /**
+             * Format: int32
+             * @description Since the call was answered.
+             */
+            started_ms: number;
+            /** @description What was said; of an interrupted reply, what the caller heard. */
+            text: string;
+            /** @description Of an interrupted reply, what the caller did not hear. */
+            unheard: string;
+        };
+        /** Format: uuid */
+        TurnId: string;
+        /** @description A call's turns. */
+        Turns: {
+            /** @description In the order in which they began. */
+            items: components["schemas"]["Turn"][];
         };
     };
     responses: never;
@@ -1404,6 +1891,72 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_agent_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    /** @description The version */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSettings"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_agent_settings: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AgentSettings"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The new version */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentSettings"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_api_keys: {
         parameters: {
             query?: never;
@@ -1680,6 +2233,188 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_calls: {
+        parameters: {
+            query?: {
+                /** @description Only these; all without. */
+                state?: "live" | "ended" | "not_taken";
+                /** @description Items of a page, 1 to 200. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Call"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CallId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Call"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listen_to_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CallId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The socket is open */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_audio_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CallId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AudioTicket"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hang_up_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CallId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_turns: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CallId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Turns"];
                 };
             };
             /** @description What went wrong, as RFC 9457 problem details. */
@@ -2458,6 +3193,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_phone_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPhoneCall"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneCall"];
                 };
             };
             /** @description What went wrong, as RFC 9457 problem details. */

@@ -8,14 +8,22 @@ const READY_LIMIT: Duration = Duration::from_millis(2_800);
 const LIFE_LIMIT: Duration = Duration::from_millis(2_800);
 /// … and make the sound this soon.
 const SOUND_LIMIT: Duration = Duration::from_secs(6);
+/// A caller who waits this long is asked for a moment.
+const FILLER_AFTER: Duration = Duration::from_millis(1_500);
 
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is something that happens once"
+)]
 pub(super) struct Clocks {
     /// Since when the caller waits for the agent's voice.
     owed: Option<Duration>,
     /// When the model last said anything.
     alive: Duration,
     ready: bool,
+    /// Whether the caller was told to wait for what is owed now.
+    filled: bool,
     /// When something was last heard from either side.
     heard: Duration,
     /// Whether the silent caller was asked.
@@ -31,6 +39,7 @@ impl Clocks {
             owed: Some(Duration::ZERO),
             alive: Duration::ZERO,
             ready: false,
+            filled: false,
             heard: Duration::ZERO,
             nudged: false,
             overdue: false,
@@ -55,6 +64,7 @@ impl Clocks {
 
     pub(super) fn owe(&mut self, now: Duration) {
         self.owed = Some(now);
+        self.filled = false;
         self.alive = self.alive.max(now);
     }
 
@@ -64,6 +74,13 @@ impl Clocks {
 
     pub(super) fn owes(&self) -> bool {
         self.owed.is_some()
+    }
+
+    /// Whether the caller should be told to wait, now and only once.
+    pub(super) fn wants_filler(&mut self, now: Duration) -> bool {
+        let due = !self.filled && self.owed.is_some_and(|owed| now >= owed + FILLER_AFTER);
+        self.filled |= due;
+        due
     }
 
     /// When the model will have been silent for too long.

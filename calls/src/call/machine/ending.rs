@@ -98,6 +98,10 @@ impl Machine {
             self.fail_over("the model is silent".to_owned(), now);
             return;
         }
+        let waits = self.kind == AgentKind::Realtime && self.tools_running == 0 && !self.ledger.is_playing();
+        if waits && self.clocks.wants_filler(now) {
+            self.out.push(Action::Fill);
+        }
         self.tick_silence(now);
     }
 

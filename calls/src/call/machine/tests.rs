@@ -162,7 +162,10 @@ fn a_model_that_says_nothing_is_replaced_within_three_seconds() {
     let mut never_ready = Machine::new(limits, AgentKind::Realtime, 1, Vec::new());
     never_ready.actions();
     never_ready.tick(ms(2_700));
-    assert!(never_ready.actions().is_empty());
+    assert!(
+        matches!(never_ready.actions()[..], [Action::Fill]),
+        "one moment, please"
+    );
     never_ready.tick(never_ready.next_tick(ms(2_790)));
     let did = never_ready.actions();
     assert!(matches!(
@@ -176,8 +179,16 @@ fn a_model_that_says_nothing_is_replaced_within_three_seconds() {
     stalls.agent(AgentEvent::CallerStarted, ms(1_000));
     stalls.agent(AgentEvent::CallerStopped, ms(2_000));
     stalls.actions();
-    stalls.tick(ms(4_700));
+    stalls.tick(ms(3_400));
     assert!(stalls.actions().is_empty());
+    stalls.tick(ms(3_600));
+    assert!(matches!(stalls.actions()[..], [Action::Fill]));
+    stalls.fill(audio(500), ms(3_600));
+    stalls.tick(ms(4_700));
+    assert!(
+        matches!(stalls.actions()[..], [Action::Play { .. }]),
+        "asked for a moment once"
+    );
     stalls.tick(ms(4_800));
     assert!(matches!(stalls.actions()[0], Action::FailOver { .. }));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use connectors::twilio::calls::Found;
 use connectors::twilio::twiml::{Dial, Document};
 use hub::agent_settings::AgentKind;
@@ -15,6 +16,7 @@ use crate::call::machine::{Action, ToolDone};
 use crate::call::scribe::Note;
 use crate::call::{tools, voicemail};
 use crate::exchange::Exchange;
+use crate::speech::Prompt;
 
 /// A person has this long to pick up.
 const RING_S: u32 = 25;
@@ -40,6 +42,11 @@ impl Task {
     async fn deed(&mut self, action: Action) -> Option<End> {
         match action {
             Action::Play { payload, mark } => self.play(&payload, mark).await,
+            Action::Fill => {
+                let payload = Bytes::from(base64_simd::STANDARD.encode_to_string(Prompt::OneMoment.audio()));
+                let now = self.now();
+                self.machine.fill(payload, now);
+            }
             Action::Clear => self.clear().await,
             Action::Agent(order) => self.agent.order(order),
             Action::Partial(partial) => self.scribe.note(Note::Partial(partial)),
@@ -114,16 +121,8 @@ impl Task {
 
     /// The caller's message, kept however the object store and the database feel right now.
     pub(super) fn keep_voicemail(&self, audio: Vec<u8>) {
-        let (exchange, tenant, call) = (self.exchange.clone(), self.tenant, self.call.clone());
-        let hub = exchange.hub.clone();
-        hub.tasks.spawn("calls.voicemail", async move {
-            for attempt in 1..=KEEP_TRIES {
-                let kept = voicemail::keep(&exchange.hub, &exchange.storage, tenant, &call, audio.clone()).await;
-                let Err(fault) = kept else { return };
-                tracing::error!(call.id = %call.id, error = format!("{fault:#}"), "A voicemail is not kept yet");
-                tokio::time::sleep(Duration::from_secs(1) * attempt).await;
-            }
-        });
+        let keep = keep(self.exchange.clone(), self.tenant, self.call.clone(), audio);
+        self.exchange.hub.tasks.spawn("calls.voicemail", keep);
     }
 
     /// `false` when the caller is still here.
@@ -166,5 +165,14 @@ pub(super) async fn end_at_twilio(exchange: &Exchange, tenant: TenantId, call: &
             tracing::warn!(call.id = %call.id, tenant.id = %tenant, error = format!("{fault:#}"), "Call {} was not hung up by REST", call.id);
         }
         Err(_) => tracing::warn!(call.id = %call.id, "Hanging call {} up by REST took too long", call.id),
+    }
+}
+
+async fn keep(exchange: Exchange, tenant: TenantId, call: Call, audio: Vec<u8>) {
+    for attempt in 1..=KEEP_TRIES {
+        let kept = voicemail::keep(&exchange.hub, &exchange.storage, tenant, &call, audio.clone()).await;
+        let Err(fault) = kept else { return };
+        tracing::error!(call.id = %call.id, error = format!("{fault:#}"), "A voicemail of call {} is not kept yet", call.id);
+        tokio::time::sleep(Duration::from_secs(1) * attempt).await;
     }
 }

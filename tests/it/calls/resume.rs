@@ -1,0 +1,87 @@
+//! A call outlives its server.
+
+use hub::call::sweep;
+use loadtest::openai::Script;
+use serde_json::{Value, json};
+
+use super::office::{CALLER, OURS, Office, serve};
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_goes_on_at_another_node_when_its_own_drains() {
+    let office = Office::open(Script::of(&[("Are you still there?", "Yes, I am.")])).await;
+    let caller = office.twilio.call(CALLER, OURS).unwrap();
+    caller.first_audio().await.unwrap();
+    office.turns(1).await;
+    let second = office.world.another_hub().await;
+    let address = serve(&second).await;
+    office
+        .twilio
+        .aim(&office.twilio.public_url(), &format!("http://{address}"))
+        .unwrap();
+    office.world.hub.tasks.stop();
+    let moved = caller
+        .wait("two streams", PATIENCE, |moments| moments.streams == 2)
+        .await;
+    moved.unwrap();
+    // The new agent knows what was said before.
+    let session = office
+        .openai
+        .session_when(1, |session| {
+            session.spoken.iter().any(|s| s.status == "completed")
+        })
+        .await
+        .unwrap();
+    assert!(
+        session
+            .items
+            .iter()
+            .any(|item| item.to_string().contains("thank you for calling")),
+        "{:?}",
+        session.items
+    );
+    caller.say_text("Are you still there?").await;
+    let turns = office.turns(4).await;
+    let ordinals: Vec<_> = turns
+        .iter()
+        .map(|turn| turn["ordinal"].as_i64().unwrap())
+        .collect();
+    assert!(
+        ordinals.is_sorted() && ordinals.first() == Some(&1),
+        "{ordinals:?}"
+    );
+    caller.hang_up();
+    let call = office.ended_call().await;
+    assert_eq!(
+        (&call["outcome"], &call["resumes"]),
+        (&json!("caller_hung_up"), &json!(1))
+    );
+    second.tasks.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_node_that_is_gone_is_led_back() {
+    let office = Office::open(Script::default()).await;
+    let caller = office.twilio.call(CALLER, OURS).unwrap();
+    caller.first_audio().await.unwrap();
+    office
+        .until(
+            "SELECT coalesce((SELECT to_jsonb(c) FROM calls c WHERE state = 'live'), 'null')",
+            Value::is_object,
+        )
+        .await;
+    // As if a machine that vanished without a word carried it.
+    let mut admin = office.world.admin().await;
+    sqlx::query("UPDATE calls SET node = 'calls-gone'")
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    assert!(!sweep::is_alive(&office.world.hub, "calls-gone").await.unwrap());
+    caller
+        .wait("two streams", PATIENCE, |moments| moments.streams == 2)
+        .await
+        .unwrap();
+    caller.hang_up();
+    assert_eq!(office.ended_call().await["outcome"], "caller_hung_up");
+}
