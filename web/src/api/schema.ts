@@ -691,10 +691,36 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * @description What happens outside of the hours.
+         * @enum {string}
+         */
+        AgentClosedRule: "answer" | "voicemail" | "forward";
+        /**
+         * @description What a caller gets instead of an agent.
+         * @enum {string}
+         */
+        AgentFallback: "voicemail" | "forward";
+        /**
          * @description Who answers.
          * @enum {string}
          */
         AgentKind: "realtime" | "receptionist";
+        /**
+         * @description What a key does.
+         * @enum {string}
+         */
+        AgentMenuAction: "message" | "transfer" | "hang_up";
+        /** @description One key of the receptionist's menu. */
+        AgentMenuItem: {
+            /** @description What it does. */
+            action: components["schemas"]["AgentMenuAction"];
+            /** @description The key. */
+            digit: string;
+            /** @description What it is for, as it is spoken: "leave a message". */
+            label: string;
+            /** @description For a transfer: the name or number of one of `transfer_targets`. */
+            transfer_to?: string | null;
+        };
         /** @description The settings, whole. A new one is a new field with a default. */
         AgentSettings: {
             /**
@@ -745,7 +771,7 @@ export interface components {
              *       }
              *     ]
              */
-            menu: components["schemas"]["MenuItem"][];
+            menu: components["schemas"]["AgentMenuItem"][];
             /**
              * @description What the agent calls itself.
              * @default Mia
@@ -755,12 +781,12 @@ export interface components {
              * @description What callers get when the business is closed.
              * @default answer
              */
-            outside_hours: components["schemas"]["ClosedRule"];
+            outside_hours: components["schemas"]["AgentClosedRule"];
             /**
              * @description What callers get when all lines are taken.
              * @default voicemail
              */
-            over_capacity: components["schemas"]["Fallback"];
+            over_capacity: components["schemas"]["AgentFallback"];
             /**
              * Format: int32
              * @description A caller who says nothing for this long is asked, then let go.
@@ -776,17 +802,47 @@ export interface components {
              *       "transfer": true
              *     }
              */
-            tools: components["schemas"]["Tools"];
+            tools: components["schemas"]["AgentTools"];
             /**
              * @description The only numbers a call is ever transferred to.
              * @default []
              */
-            transfer_targets: components["schemas"]["TransferTarget"][];
+            transfer_targets: components["schemas"]["AgentTransferTarget"][];
             /**
              * @description One of the model's voices.
              * @default marin
              */
             voice: string;
+        };
+        /** @description What the agent may do. */
+        AgentTools: {
+            /**
+             * @description End the call.
+             * @default true
+             */
+            hang_up: boolean;
+            /**
+             * @description Send the caller a text.
+             * @default true
+             */
+            send_sms: boolean;
+            /**
+             * @description Write a message into the inbox for staff.
+             * @default true
+             */
+            take_message: boolean;
+            /**
+             * @description Connect the caller to one of `transfer_targets`.
+             * @default true
+             */
+            transfer: boolean;
+        };
+        /** @description A number calls may be transferred to. */
+        AgentTransferTarget: {
+            /** @description What the agent calls it: "sales". */
+            name: string;
+            /** @description E.164. */
+            number: string;
         };
         /** @description A machine's key, without its secret. */
         ApiKey: {
@@ -871,11 +927,11 @@ export interface components {
             /** @description Why it ended or was not taken. */
             outcome?: string | null;
             /** @description How it reached us. */
-            source: components["schemas"]["Source"];
+            source: components["schemas"]["CallSource"];
             /** @description When it rang. */
             started_at: components["schemas"]["Timestamp"];
             /** @description How far it is. */
-            state: components["schemas"]["State"];
+            state: components["schemas"]["CallState"];
             /** @description In a sentence or two, afterwards. */
             summary?: string | null;
             /** @description The called number. */
@@ -903,15 +959,20 @@ export interface components {
             name: string;
         };
         /**
+         * @description How a call reaches us.
+         * @enum {string}
+         */
+        CallSource: "twilio" | "phone";
+        /**
+         * @description How far a call is. It moves from left to right and never back.
+         * @enum {string}
+         */
+        CallState: "ringing" | "live" | "ended" | "not_taken";
+        /**
          * @description A kind of way to talk.
          * @enum {string}
          */
         Channel: "voice" | "whatsapp" | "sms" | "instagram" | "mail" | "form" | "chat";
-        /**
-         * @description What happens outside of the hours.
-         * @enum {string}
-         */
-        ClosedRule: "answer" | "voicemail" | "forward";
         /** @description A code of the authenticator, or a recovery code. */
         Code: {
             /** @description As it was read. */
@@ -1119,11 +1180,6 @@ export interface components {
             /** @description What happened and what to do, for staff. */
             help: string;
         };
-        /**
-         * @description What a caller gets instead of an agent.
-         * @enum {string}
-         */
-        Fallback: "voicemail" | "forward";
         /** @description One field that is wrong and why. */
         FieldFault: {
             /** @description Dotted path in the body. */
@@ -1236,22 +1292,6 @@ export interface components {
             staff: components["schemas"]["MyStaff"];
             /** @description Their business. */
             tenant: components["schemas"]["MyTenant"];
-        };
-        /**
-         * @description What a key does.
-         * @enum {string}
-         */
-        MenuAction: "message" | "transfer" | "hang_up";
-        /** @description One key of the receptionist's menu. */
-        MenuItem: {
-            /** @description What it does. */
-            action: components["schemas"]["MenuAction"];
-            /** @description The key. */
-            digit: string;
-            /** @description What it is for, as it is spoken: "leave a message". */
-            label: string;
-            /** @description For a transfer: the name or number of one of `transfer_targets`. */
-            transfer_to?: string | null;
         };
         /** @description One message or note, complete. */
         Message: {
@@ -1423,11 +1463,11 @@ export interface components {
                 /** @description Why it ended or was not taken. */
                 outcome?: string | null;
                 /** @description How it reached us. */
-                source: components["schemas"]["Source"];
+                source: components["schemas"]["CallSource"];
                 /** @description When it rang. */
                 started_at: components["schemas"]["Timestamp"];
                 /** @description How far it is. */
-                state: components["schemas"]["State"];
+                state: components["schemas"]["CallState"];
                 /** @description In a sentence or two, afterwards. */
                 summary?: string | null;
                 /** @description The called number. */
@@ -1760,16 +1800,6 @@ export interface components {
             /** @description Who is signed in. */
             staff: components["schemas"]["Me"];
         };
-        /**
-         * @description How a call reaches us.
-         * @enum {string}
-         */
-        Source: "twilio" | "phone";
-        /**
-         * @description Who speaks in a call.
-         * @enum {string}
-         */
-        Speaker: "caller" | "agent" | "staff" | "tool";
         /** @description A person at the dashboard. */
         Staff: {
             /** @description When they were added. */
@@ -1794,10 +1824,10 @@ export interface components {
         /** Format: uuid */
         StaffId: string;
         /**
-         * @description How far a call is. It moves from left to right and never back.
+         * @description How far a message is. Later variants win over earlier ones.
          * @enum {string}
          */
-        State: "ringing" | "live" | "ended" | "not_taken";
+        State: "received" | "queued" | "sending" | "unknown" | "sent" | "failed" | "delivered" | "read";
         /**
          * @description Whether somebody still has to do something about it.
          * @enum {string}
@@ -1805,42 +1835,12 @@ export interface components {
         Status: "open" | "closed";
         /** Format: date-time */
         Timestamp: string;
-        /** @description What the agent may do. */
-        Tools: {
-            /**
-             * @description End the call.
-             * @default true
-             */
-            hang_up: boolean;
-            /**
-             * @description Send the caller a text.
-             * @default true
-             */
-            send_sms: boolean;
-            /**
-             * @description Write a message into the inbox for staff.
-             * @default true
-             */
-            take_message: boolean;
-            /**
-             * @description Connect the caller to one of `transfer_targets`.
-             * @default true
-             */
-            transfer: boolean;
-        };
         /** @description What an authenticator is told. */
         TotpSecret: {
             /** @description To be scanned. */
             otpauth_url: string;
             /** @description To be typed, in base 32. */
             secret: string;
-        };
-        /** @description A number calls may be transferred to. */
-        TransferTarget: {
-            /** @description What the agent calls it: "sales". */
-            name: string;
-            /** @description E.164. */
-            number: string;
         };
         /** @description Something one side of a call said. */
         Turn: {
@@ -1864,7 +1864,7 @@ export interface components {
              */
             ordinal: number;
             /** @description Who spoke. */
-            speaker: components["schemas"]["Speaker"];
+            speaker: components["schemas"]["TurnSpeaker"];
             /**
              * Format: int32
              * @description Since the call was answered.
@@ -1877,6 +1877,11 @@ export interface components {
         };
         /** Format: uuid */
         TurnId: string;
+        /**
+         * @description Who speaks in a call.
+         * @enum {string}
+         */
+        TurnSpeaker: "caller" | "agent" | "staff" | "tool";
         /** @description A call's turns. */
         Turns: {
             /** @description In the order in which they began. */
