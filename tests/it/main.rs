@@ -18,6 +18,7 @@ mod jobs;
 mod live;
 mod messages;
 mod nginx;
+mod stop;
 mod tidy;
 mod topology;
 mod up;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hub::testing::World;
+use loadtest::twilio::Emulator;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -34,22 +35,7 @@ impl Texts {
             let (stop, acknowledged, next) = (stop.clone(), Arc::clone(&acknowledged), Arc::clone(&next));
             let twilio = Arc::clone(&business.twilio);
             let from = format!("+155501{person:02}");
-            let one_by_one = async move {
-                while !stop.is_cancelled() {
-                    let body = format!("text {}", next.fetch_add(1, Ordering::Relaxed));
-                    if twilio
-                        .send_sms(&from, HERE, &body)
-                        .await
-                        .is_ok_and(|(_, status)| status == 200)
-                    {
-                        acknowledged.lock().expect("nobody panics holding it").push(body);
-                        continue;
-                    }
-                    // Refused connections answer at once: without a pause this would spin while a role restarts.
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            senders.spawn(one_by_one);
+            senders.spawn(one_by_one(twilio, from, next, acknowledged, stop));
         }
         Self {
             stop,
@@ -92,6 +78,29 @@ impl Texts {
         let doubled: Vec<_> = messages.iter().filter(|(_, count)| **count > 1).collect();
         assert!(doubled.is_empty(), "doubled: {doubled:?}");
         eprintln!("{} texts acknowledged, each one message", acknowledged.len());
+    }
+}
+
+/// Sends texts until it is stopped.
+async fn one_by_one(
+    twilio: Arc<Emulator>,
+    from: String,
+    next: Arc<AtomicUsize>,
+    acknowledged: Arc<Mutex<Vec<String>>>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        let body = format!("text {}", next.fetch_add(1, Ordering::Relaxed));
+        if twilio
+            .send_sms(&from, HERE, &body)
+            .await
+            .is_ok_and(|(_, status)| status == 200)
+        {
+            acknowledged.lock().expect("nobody panics holding it").push(body);
+            continue;
+        }
+        // Refused connections answer at once: without a pause this would spin while a role restarts.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

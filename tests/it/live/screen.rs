@@ -160,12 +160,7 @@ impl Screen {
             let message = tokio::time::timeout(PATIENCE, self.socket.next()).await;
             match message.expect("the server closes") {
                 Some(Ok(Message::Text(text))) => {
-                    let frame: Value = serde_json::from_str(&text).unwrap();
-                    if frame["type"] == "event" {
-                        self.apply(&frame);
-                    } else if frame["type"] == "bye" {
-                        bye = frame;
-                    }
+                    bye = self.last_words(&text).unwrap_or(bye);
                 }
                 Some(Ok(Message::Close(close))) => {
                     let code = close.map_or(1005, |close| close.code.into());
@@ -175,6 +170,15 @@ impl Screen {
                 Some(Err(_)) | None => return (bye, 1006, start.elapsed()),
             }
         }
+    }
+
+    /// Applies an event; gives back a bye.
+    fn last_words(&mut self, text: &str) -> Option<Value> {
+        let frame: Value = serde_json::from_str(text).unwrap();
+        if frame["type"] == "event" {
+            self.apply(&frame);
+        }
+        (frame["type"] == "bye").then_some(frame)
     }
 
     fn apply(&mut self, event: &Value) {
