@@ -1,6 +1,6 @@
 //! Jobs: a row in the transaction that wants the work; Redis only hands it out. The row decides everything (who has the
 //! job, until when, how often it was tried), by the database's clock alone; what Redis carries is a hint that may be
-//! lost or doubled. A job's life: [`insert`] → [`stream`] → [`claim`] → the handler in `worker` → [`settle`].
+//! lost or doubled. A job's life: [`insert`] → [`stream`] → [`mod@claim`] → the handler in `worker` → [`mod@settle`].
 
 pub mod claim;
 pub mod dead;

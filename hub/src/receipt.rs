@@ -26,7 +26,7 @@ pub fn reference(message: MessageId, attempt: i32) -> String {
     format!("{message}.{attempt}")
 }
 
-/// Reads [`reference`] back.
+/// Reads [`reference()`] back.
 pub fn referenced(text: &str) -> Option<(MessageId, i32)> {
     let (message, attempt) = text.split_once('.')?;
     Some((message.parse().ok()?, attempt.parse().ok()?))

@@ -84,7 +84,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How long strikes are remembered after the last attempt.
 const REMEMBERED: Duration = Duration::from_hours(24);
 
-/// KEYS[1]: the subject. ARGV: burst, interval, longest interval (0 = does not grow), remembered; in ms.
+/// `KEYS[1]`: the subject. ARGV: burst, interval, longest interval (0 = does not grow), remembered; in ms.
 /// Answers {1, 0} or {0, ms to wait}. GCRA: `tat` is when the bucket would be full again.
 const CHARGE: &str = r"
 local time = redis.call('TIME')
@@ -106,7 +106,7 @@ redis.call('PEXPIRE', KEYS[1], math.floor(keep))
 return {1, 0}
 ";
 
-/// KEYS[1]: the subject. ARGV[1]: interval in ms; 0 forgets everything.
+/// `KEYS[1]`: the subject. `ARGV[1]`: interval in ms; 0 forgets everything.
 const GIVE_BACK: &str = r"
 local interval = tonumber(ARGV[1])
 if interval == 0 then return redis.call('DEL', KEYS[1]) end
