@@ -54,7 +54,7 @@ export function up(home, port, publicUrl, outside) {
     OPENAI_API_KEY: 'sk-emulated',
     OPENAI_BASE_URL: outside.openai,
     TWILIO_API_URL: outside.twilio,
-    RUST_LOG: 'info',
+    RUST_LOG: process.env.RUST_LOG ?? 'info',
   };
   const link = /https?:\/\/\S+\/sign-in#link=\S+/;
   return start('switchboard', ['up', '--home', home], env, (line) => line.match(link)?.[0], 120_000);

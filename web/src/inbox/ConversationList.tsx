@@ -219,8 +219,12 @@ function useListKeys(rows: Conversation[], selected: string | null, find: () => 
   const navigate = useNavigate()
   const held = useRef({ rows, selected, find })
   useEffect(() => {
-    held.current = { rows, selected, find }
+    held.current = { ...held.current, rows, find }
   })
+  // Only when it changes: a row that arrives while a move is under way must not take the move back.
+  useEffect(() => {
+    held.current = { ...held.current, selected }
+  }, [selected])
   const commands = useMemo<Command[]>(() => {
     const move = (by: number) => {
       const { rows, selected } = held.current

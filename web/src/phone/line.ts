@@ -47,6 +47,9 @@ export function onPhoneLevels(meter: (now: PhoneLevels) => void): () => void {
   return () => meters.delete(meter)
 }
 
+/** The close code of a server that does not take the call: "policy violation". */
+const REFUSED = 1008
+
 interface Line {
   socket: WebSocket | null
   node: AudioWorkletNode
@@ -104,8 +107,8 @@ function connect(mine: Line, path: string, callId: string) {
       usePhone.setState({ state: 'talking', startedAt: Date.now() })
     }
   }
-  socket.onclose = () => {
-    if (line === mine) end(usePhone.getState().state === 'ringing' && sent === 0 ? 'refused' : null)
+  socket.onclose = ({ code }) => {
+    if (line === mine) end(usePhone.getState().state === 'ringing' && (sent === 0 || code === REFUSED) ? 'refused' : null)
   }
   mine.node.port.onmessage = ({ data }) => {
     if (data.mark !== undefined) {

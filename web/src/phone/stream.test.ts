@@ -13,7 +13,7 @@ describe('the phone’s media stream', () => {
     expect(start.streamSid).toMatch(/^MZ[0-9a-f]{32}$/)
     expect(start.start).toMatchObject({
       streamSid: stream.streamSid,
-      callSid: 'CA0192f3a4000070008000000000000001',
+      callSid: CALL,
       tracks: ['inbound'],
       mediaFormat: { encoding: 'audio/x-mulaw', sampleRate: 8000, channels: 1 },
     })
@@ -24,7 +24,7 @@ describe('the phone’s media stream', () => {
     expect(JSON.parse(stream.media(new Uint8Array(160)))).toMatchObject({ sequenceNumber: '3', media: { chunk: '2', timestamp: '20' } })
     expect(JSON.parse(stream.dtmf('5'))).toMatchObject({ sequenceNumber: '4', dtmf: { track: 'inbound_track', digit: '5' } })
     expect(JSON.parse(stream.mark('m'))).toMatchObject({ sequenceNumber: '5', mark: { name: 'm' } })
-    expect(JSON.parse(stream.stop())).toMatchObject({ sequenceNumber: '6', stop: { callSid: 'CA0192f3a4000070008000000000000001' } })
+    expect(JSON.parse(stream.stop())).toMatchObject({ sequenceNumber: '6', stop: { callSid: CALL } })
   })
 
   it('hears media, marks and clear, and nothing else', () => {

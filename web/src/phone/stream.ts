@@ -14,15 +14,12 @@ export class MediaStream {
   private sequence = 0
   private chunk = 0
 
+  /** `callSid` is the call's own id: nobody else has named this call. */
   constructor(
-    private readonly callId: string,
+    private readonly callSid: string,
     random: () => number = Math.random,
   ) {
     this.streamSid = `MZ${Array.from({ length: 32 }, () => Math.floor(random() * 16).toString(16)).join('')}`
-  }
-
-  private get callSid() {
-    return `CA${this.callId.replaceAll('-', '')}`
   }
 
   private get accountSid() {
