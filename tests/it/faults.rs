@@ -2,6 +2,7 @@
 //! doubled, no slot leaks. Twenty rounds of each, with the real binary.
 
 mod business;
+mod calls;
 mod texts;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use hub::testing::World;
 
 use crate::fleet::{Process, Role};
 use business::Business;
+use calls::Exchange;
 use texts::Texts;
 
 const ROUNDS: usize = 20;
@@ -105,4 +107,15 @@ async fn restarting_redis_under_load_loses_and_doubles_no_text() {
         fleet.world.redis().start_again().await;
     }
     texts.settle(&fleet.world).await;
+}
+
+#[tokio::test]
+async fn killing_calls_under_load_leaks_no_slot_and_loses_no_record() {
+    let world = World::start().await;
+    let mut business = Business::open(&world).await;
+    let mut exchange = Exchange::start(&world, &business).await;
+    for round in 0..ROUNDS {
+        exchange.round(round, &mut business).await;
+    }
+    exchange.settle(&world, &business).await;
 }
