@@ -50,6 +50,11 @@ pub fn call_rescue(tenant: TenantId, call: CallId) -> String {
     format!("sb:{{{tenant}}}:call:{call}:rescue")
 }
 
+/// Since when a call was seen without a slot; expires by itself.
+pub(crate) fn call_missed(tenant: TenantId, call: CallId) -> String {
+    format!("sb:{{{tenant}}}:call:{call}:missed")
+}
+
 /// Hints of a queue's jobs that are to be run. One tag per queue: its lanes are read together.
 pub(crate) fn job_stream(queue: Queue, lane: Lane) -> String {
     format!("sb:{{jobs:{}}}:{}", queue.as_str(), lane.as_str())

@@ -1,10 +1,13 @@
 //! Calls whose node died: found by the absence of the node's heartbeat, claimed by one watcher, and led back to us.
 
+use std::time::Duration;
+
 use fred::prelude::{Expiration, KeysInterface as _, SetOptions};
 
+use super::{Outcome, close};
 use crate::error::Result;
 use crate::ids::{CallId, TenantId};
-use crate::{Hub, keys};
+use crate::{Hub, capacity, keys};
 
 /// A call that is not over.
 #[derive(Clone, Debug)]
@@ -79,6 +82,49 @@ pub async fn claim(hub: &Hub, tenant: TenantId, call: CallId) -> anyhow::Result<
         .set(key, &*hub.node, expires, Some(SetOptions::NX), false)
         .await?;
     Ok(set.is_some())
+}
+
+/// Between two looks that both find a call without a slot, before it is taken for lost.
+pub const MISSED: Duration = Duration::from_secs(30);
+/// A first look is forgotten after this: looks are half a minute apart, and the second may come late.
+const MISSED_FORGOTTEN_S: i64 = 80;
+/// Calls ended in one go; the next has the rest.
+const LOST_MAX: usize = 500;
+
+/// Ends calls that nobody holds a slot of at two looks at least [`MISSED`] apart: their node died, nobody led them back,
+/// and the provider's report never came. To be done every half minute; answers how many were lost.
+pub async fn end_lost(hub: &Hub) -> anyhow::Result<usize> {
+    let mut lost = 0;
+    for (tenant, call) in capacity::without_slot(hub, MISSED)
+        .await?
+        .into_iter()
+        .take(LOST_MAX)
+    {
+        if !missed_before(hub, tenant, call).await? {
+            continue;
+        }
+        let mut tx = hub.db.tenant(tenant).await?;
+        let ended = close::close(&mut tx, call, Outcome::Lost).await?;
+        tx.commit().await?;
+        if ended.is_some() {
+            lost += 1;
+            metrics::counter!("switchboard_calls_lost_total").increment(1);
+            tracing::warn!(call.id = %call, "Call {call} is lost: no node holds a slot of it");
+        }
+    }
+    Ok(lost)
+}
+
+/// Whether an earlier look, long enough ago, missed the call's slot too. The first one is noted.
+async fn missed_before(hub: &Hub, tenant: TenantId, call: CallId) -> anyhow::Result<bool> {
+    let (key, now) = (keys::call_missed(tenant, call), hub.clock.now().as_millisecond());
+    let expires = Some(Expiration::EX(MISSED_FORGOTTEN_S));
+    let first: Option<i64> = hub
+        .kv
+        .client()
+        .set(&key, now, expires, Some(SetOptions::NX), true)
+        .await?;
+    Ok(first.is_some_and(|first| now - first >= i64::try_from(MISSED.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// No node carries the call any more: it was handed over, or connected to a person.

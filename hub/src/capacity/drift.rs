@@ -24,14 +24,11 @@ pub struct Drift {
 /// Compares, and sets `switchboard_call_slot_drift`.
 pub async fn drift(hub: &Hub) -> anyhow::Result<Drift> {
     let (_, slots) = slots(hub).await?;
-    let calls: HashSet<_> = going_on(hub, Duration::ZERO)
-        .await?
-        .into_iter()
-        .map(|(_, call)| call.to_string())
-        .collect();
+    let going_on = going_on(hub, Duration::ZERO).await?;
+    let calls: HashSet<_> = going_on.iter().map(|going| going.call.to_string()).collect();
     let drift = Drift {
         slots_without_call: slots.difference(&calls).count(),
-        calls_without_slot: calls.difference(&slots).count(),
+        calls_without_slot: going_on.iter().filter(|going| going.misses(&slots)).count(),
     };
     for (side, count) in [
         ("slots_without_call", drift.slots_without_call),
@@ -54,7 +51,8 @@ pub async fn without_slot(hub: &Hub, age: Duration) -> anyhow::Result<Vec<(Tenan
     }
     Ok(calls
         .into_iter()
-        .filter(|(_, call)| !slots.contains(&call.to_string()))
+        .filter(|going| going.misses(&slots))
+        .map(|going| (going.tenant, going.call))
         .collect())
 }
 
@@ -68,10 +66,24 @@ pub(crate) async fn slots(hub: &Hub) -> anyhow::Result<(bool, HashSet<String>)> 
     Ok((believed != 0, slots.into_iter().collect()))
 }
 
-async fn going_on(hub: &Hub, age: Duration) -> anyhow::Result<Vec<(TenantId, CallId)>> {
+/// A call that is not over.
+struct GoingOn {
+    tenant: TenantId,
+    call: CallId,
+    /// The provider alone carries it, to a person or to another node: it needs no slot, though it may still have one.
+    let_go: bool,
+}
+
+impl GoingOn {
+    fn misses(&self, slots: &HashSet<String>) -> bool {
+        !self.let_go && !slots.contains(&self.call.to_string())
+    }
+}
+
+async fn going_on(hub: &Hub, age: Duration) -> anyhow::Result<Vec<GoingOn>> {
     let mut tx = hub.db.system().await?;
     let rows = sqlx::query!(
-        "SELECT tenant_id, id FROM calls
+        "SELECT tenant_id, id, state = 'live' AND node IS NULL AS \"let_go!\" FROM calls
          WHERE state IN ('ringing', 'live') AND started_at <= $1 ORDER BY started_at LIMIT $2",
         hub.clock.now().before(age) as _,
         CALLS_MAX
@@ -79,5 +91,12 @@ async fn going_on(hub: &Hub, age: Duration) -> anyhow::Result<Vec<(TenantId, Cal
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    Ok(rows.into_iter().map(|row| (row.tenant_id, row.id)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| GoingOn {
+            tenant: row.tenant_id,
+            call: row.id,
+            let_go: row.let_go,
+        })
+        .collect())
 }

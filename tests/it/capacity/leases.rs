@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use hub::call::sweep::{MISSED, end_lost};
 use hub::capacity::{Bound, drift, resume, without_slot};
+use hub::clock::Clock;
+use hub::ids::{CallId, TenantId};
 use hub::testing::World;
 
 use super::{TTL, admitted, call, limits, refused, short};
@@ -140,19 +143,11 @@ async fn a_call_without_a_slot_is_named_and_a_slot_without_a_call_is_counted() {
     let hub = short(&world.hub);
     let acme = world.tenant("acme").await;
     let (orphan, carried) = (call(), call());
-    let mut admin = world.admin().await;
     for (id, state) in [(orphan, "live"), (carried, "ringing"), (call(), "ended")] {
-        sqlx::query(
-            "INSERT INTO calls (tenant_id, id, provider_id, source, direction, from_address, to_address, state, started_at)
-             VALUES ($1, $2, $2::text, 'twilio', 'in', '+15550100', '+15550101', $3, now() - interval '1 hour')",
-        )
-        .bind(acme.uuid())
-        .bind(id.uuid())
-        .bind(state)
-        .execute(&mut admin)
-        .await
-        .unwrap();
+        write(&world, acme, id, (state, Some("calls-gone"))).await;
     }
+    // Connected to a person: the provider carries it.
+    write(&world, acme, call(), ("live", None)).await;
     let _lease = admitted(&hub, acme, carried, limits(9, 9)).await;
     let _stray = admitted(&hub, acme, call(), limits(9, 9)).await;
     let counted = drift(&hub).await.unwrap();
@@ -166,4 +161,55 @@ async fn a_call_without_a_slot_is_named_and_a_slot_without_a_call_is_counted() {
         without_slot(&hub, age).await.unwrap() == [(acme, orphan)]
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_call_without_a_slot_at_two_looks_is_lost_and_no_other_is() {
+    let world = World::with(|_| {}, Clock::held(Clock::system().now())).await;
+    let hub = short(&world.hub);
+    let acme = world.tenant("acme").await;
+    let (orphan, never_heard, carried, let_go) = (call(), call(), call(), call());
+    write(&world, acme, orphan, ("live", Some("calls-gone"))).await;
+    write(&world, acme, never_heard, ("ringing", None)).await;
+    write(&world, acme, carried, ("live", Some("calls-here"))).await;
+    write(&world, acme, let_go, ("live", None)).await;
+    let _lease = admitted(&hub, acme, carried, limits(9, 9)).await;
+    eventually("the sets are believed", async || {
+        without_slot(&hub, MISSED).await.unwrap().len() == 2
+    })
+    .await;
+    for (passes, lost) in [(0, 0), (0, 0), (29, 0), (2, 2), (40, 0)] {
+        hub.clock.advance(Duration::from_secs(passes));
+        assert_eq!(end_lost(&hub).await.unwrap(), lost, "after {passes} s more");
+    }
+    let over = "SELECT id FROM calls WHERE outcome = 'lost' AND ended_at IS NOT NULL
+                AND state = CASE WHEN answered_at IS NULL THEN 'not_taken' ELSE 'ended' END ORDER BY id";
+    let mut admin = world.admin().await;
+    let over: Vec<uuid::Uuid> = sqlx::query_scalar(over).fetch_all(&mut admin).await.unwrap();
+    let mut expected = vec![orphan.uuid(), never_heard.uuid()];
+    expected.sort();
+    assert_eq!(over, expected);
+    let told: i64 = sqlx::query_scalar("SELECT count(*) FROM events WHERE kind = 'call.ended'")
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+    assert_eq!(told, 2, "screens hear of each once");
+}
+
+/// A call of an hour ago: its state, and the node that said it carries it.
+async fn write(world: &World, tenant: TenantId, id: CallId, (state, node): (&str, Option<&str>)) {
+    let mut admin = world.admin().await;
+    sqlx::query(
+        "INSERT INTO calls (tenant_id, id, provider_id, source, direction, from_address, to_address, state, node,
+                            started_at, answered_at)
+         VALUES ($1, $2, $2::text, 'twilio', 'in', '+15550100', '+15550101', $3, $4, now() - interval '1 hour',
+                 CASE WHEN $3 = 'live' THEN now() - interval '1 hour' END)",
+    )
+    .bind(tenant.uuid())
+    .bind(id.uuid())
+    .bind(state)
+    .bind(node)
+    .execute(&mut admin)
+    .await
+    .unwrap();
 }
