@@ -1,5 +1,5 @@
 // Driving Chromium: how it is launched, signed in, and looked at. Everything a browser test of Switchboard needs.
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 
@@ -26,6 +26,26 @@ export function launch({ wav, headless = true } = {}) {
       ...(wav ? [`--use-file-for-fake-audio-capture=${wav}%noloop`] : []),
     ],
   })
+}
+
+/** Writes a second of silence for `launch` to play (after its end the microphone stays silent), and returns its name. */
+export function silence(file) {
+  const rate = 48_000
+  const header = Buffer.alloc(44)
+  header.write('RIFF', 0)
+  header.writeUInt32LE(36 + rate * 2, 4)
+  header.write('WAVEfmt ', 8)
+  header.writeUInt32LE(16, 16)
+  header.writeUInt16LE(1, 20)
+  header.writeUInt16LE(1, 22)
+  header.writeUInt32LE(rate, 24)
+  header.writeUInt32LE(rate * 2, 28)
+  header.writeUInt16LE(2, 32)
+  header.writeUInt16LE(16, 34)
+  header.write('data', 36)
+  header.writeUInt32LE(rate * 2, 40)
+  writeFileSync(file, Buffer.concat([header, Buffer.alloc(rate * 2)]))
+  return file
 }
 
 /** The four looks that every place is seen in; each at both widths. */
