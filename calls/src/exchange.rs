@@ -84,6 +84,20 @@ impl Exchange {
         });
     }
 
+    /// The call is over before its stream came: what was made ready goes, and its slot is free.
+    pub(crate) async fn forget(&self, call: CallId) {
+        let prepared = {
+            let mut lines = self.lines();
+            match lines.get(&call) {
+                Some(Line::Prepared(_)) => lines.remove(&call),
+                _ => None,
+            }
+        };
+        if let Some(Line::Prepared(prepared)) = prepared {
+            prepared.lease.release().await;
+        }
+    }
+
     /// Whether this process carries the call right now.
     pub(crate) fn carries(&self, call: CallId) -> bool {
         matches!(self.lines().get(&call), Some(Line::Live(_)))

@@ -31,6 +31,7 @@ async fn join(exchange: &Exchange, signed: &Signed) -> hub::Result<()> {
     let ended = close::provider_status(&mut tx, id, status).await?;
     tx.commit().await?;
     if ended.is_some() {
+        exchange.forget(id).await;
         // Whoever still carries it hears that it is over.
         order::send(&exchange.hub, tenant, id, &Order::HangUp { staff: None })
             .await

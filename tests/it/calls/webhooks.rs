@@ -94,6 +94,29 @@ async fn the_same_ring_told_many_times_is_one_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_before_the_stream_leaves_no_slot() {
+    let office = Office::open(Script::default()).await;
+    let account = office.twilio.account().sid;
+    let public = office.twilio.public_url();
+    for (path, status) in [("voice", "ringing"), ("voice/status", "completed")] {
+        let params = [
+            ("CallSid", "CA00000000000000000000000000000043"),
+            ("AccountSid", &*account),
+            ("From", CALLER),
+            ("To", OURS),
+            ("CallStatus", status),
+        ];
+        let url = format!("{public}/webhooks/twilio/{path}");
+        let (answered, _) = office.twilio.post(&account, &url, &params).await.unwrap();
+        assert!((200..300).contains(&answered), "{path}: {answered}");
+        let held = usize::from(status == "ringing");
+        assert_eq!(office.world.hub.capacity.held(), held, "after {path}");
+    }
+    let drift = hub::capacity::drift(&office.world.hub).await.unwrap();
+    assert_eq!(drift, hub::capacity::Drift::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reports_in_any_order_end_a_call_once() {
     let office = Office::open(Script::default()).await;
     let callbacks = CallbackFaults {
