@@ -58,7 +58,7 @@ pub(super) fn ticks() -> Vec<Tick> {
             hub::capacity::drift(&hub).await?;
             Ok(())
         }),
-        Tick::new("calls.lost", "10/30 * * * * *", async |hub| {
+        Tick::new("calls.lost", "10-59/30 * * * * *", async |hub| {
             hub::call::sweep::end_lost(&hub).await?;
             Ok(())
         }),
