@@ -15,6 +15,7 @@
 //! assert_eq!(caller.ended().await?.ended_as.as_deref(), Some("completed"));
 //! # Ok(()) }
 //! ```
+mod attached;
 mod call;
 mod callbacks;
 mod caller;
@@ -42,7 +43,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -149,6 +150,7 @@ impl Emulator {
         });
         let router = Router::new()
             .route("/2010-04-01/{*path}", any(rest::serve))
+            .route("/_media/{sid}", get(attached::serve))
             .nest("/_control", control::router())
             .with_state(Arc::clone(&world));
         let stop = world.stop.clone();
@@ -254,7 +256,21 @@ impl Emulator {
 
     /// A person at `from` texts our number `to`; the message's sid and the status the webhook answered with.
     pub async fn send_sms(&self, from: &str, to: &str, body: &str) -> Result<(String, u16)> {
-        sms::receive(&self.world, from, to, body).await
+        sms::receive(&self.world, from, to, (body, Vec::new())).await
+    }
+
+    /// The same with files: each a media type and its bytes.
+    pub async fn send_mms(
+        &self,
+        from: &str,
+        to: &str,
+        body: &str,
+        files: &[(&str, &[u8])],
+    ) -> Result<(String, u16)> {
+        let files = files
+            .iter()
+            .map(|(media_type, bytes)| attached::File::new(media_type, bytes));
+        sms::receive(&self.world, from, to, (body, files.collect())).await
     }
 
     /// Posts any form to Switchboard as Twilio would, signed by the account; (status, body).

@@ -254,7 +254,7 @@ struct NewSms {
 }
 
 async fn send_sms(State(world): Shared, Json(sms): Json<NewSms>) -> Result<Json<Value>, Wrong> {
-    let (sid, status) = sms::receive(&world, &sms.from, &sms.to, &sms.body).await?;
+    let (sid, status) = sms::receive(&world, &sms.from, &sms.to, (&sms.body, Vec::new())).await?;
     Ok(Json(json!({"message_sid": sid, "status": status})))
 }
 

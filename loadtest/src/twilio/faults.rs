@@ -16,6 +16,10 @@ pub struct Faults {
     pub stream: StreamFaults,
     /// The next webhooks, this many, carry a wrong signature.
     pub forged_signatures: u32,
+    /// Webhooks for these purposes never arrive (`voice`, `sms`, `sms.status` …), as in an outage of the receiver.
+    pub swallowed: Vec<String>,
+    /// Files of messages are said to be here instead of at the file host.
+    pub media_leads_to: Option<String>,
 }
 
 /// One spoilt answer of the REST API.

@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::attached;
 use super::faults::RestFaultKind;
 use super::world::World;
 use crate::ulaw;
@@ -192,6 +193,12 @@ fn route(request: &Request, method: &Method, path: &str) -> Response {
         (&Method::POST, ["Calls", sid, "Recordings"]) => calls::record(request, sid),
         (&Method::POST, ["Messages"]) => messages::create(request),
         (&Method::GET, ["Messages"]) => Ok(messages::list(request)),
+        (&Method::GET, ["Messages", sid, "Media"]) => {
+            attached::list(&request.world, &request.account, sid).ok_or_else(|| unknown(path))
+        }
+        (&Method::GET, ["Messages", sid, "Media", file]) => {
+            attached::lead(&request.world, &request.account, sid, file).ok_or_else(|| unknown(path))
+        }
         (&Method::GET, ["Messages", sid]) => messages::read(request, sid),
         (&Method::GET | &Method::DELETE, ["Recordings", sid]) => recording(request, method, sid),
         (&Method::GET, ["IncomingPhoneNumbers"]) => Ok(numbers(request)),

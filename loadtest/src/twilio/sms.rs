@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use super::attached::File;
 use super::call::Call;
 use super::callbacks::Callbacks;
 use super::twiml::{self, Verb};
@@ -18,6 +19,8 @@ pub(crate) struct Message {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) body: String,
+    pub(crate) files: Vec<File>,
+    base_url: String,
     pub(crate) direction: &'static str,
     pub(crate) created: String,
     pub(crate) created_at: jiff::Timestamp,
@@ -29,7 +32,7 @@ impl Message {
         world: &World,
         account: &str,
         parties: (&str, &str),
-        body: &str,
+        (body, files): (&str, Vec<File>),
         direction: &'static str,
     ) -> Arc<Self> {
         let status = if direction == "inbound" {
@@ -38,11 +41,13 @@ impl Message {
             "queued"
         };
         let message = Arc::new(Self {
-            sid: sid("SM"),
+            sid: sid(if files.is_empty() { "SM" } else { "MM" }),
             account: account.to_owned(),
             from: parties.0.to_owned(),
             to: parties.1.to_owned(),
             body: body.to_owned(),
+            files,
+            base_url: world.base_url.clone(),
             direction,
             created: clock::rfc2822(),
             created_at: jiff::Timestamp::now(),
@@ -57,7 +62,7 @@ impl Message {
             "sms",
             json!({
                 "message_sid": message.sid, "direction": direction, "from": message.from, "to": message.to,
-                "body": body, "account_sid": account,
+                "body": body, "account_sid": account, "files": message.files.len(),
             }),
         );
         message
@@ -73,7 +78,7 @@ impl Message {
         json!({
             "sid": self.sid, "account_sid": self.account, "from": self.from, "to": self.to, "body": self.body,
             "status": status, "direction": self.direction, "num_segments": segments(&self.body).to_string(),
-            "num_media": "0", "error_code": error, "error_message": error.map(reason),
+            "num_media": self.files.len().to_string(), "error_code": error, "error_message": error.map(reason),
             "date_created": self.created, "date_updated": self.created,
             "date_sent": (status != "queued").then_some(&self.created), "api_version": "2010-04-01",
             "messaging_service_sid": null, "price": null, "price_unit": "USD", "subresource_uris": {},
@@ -96,12 +101,14 @@ impl Message {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
         if self.direction == "inbound" {
-            for (name, value) in [
-                ("SmsMessageSid", self.sid.as_str()),
-                ("Body", &self.body),
-                ("NumMedia", "0"),
-            ] {
+            for (name, value) in [("SmsMessageSid", self.sid.as_str()), ("Body", &self.body)] {
                 params.push((name.to_owned(), value.to_owned()));
+            }
+            params.push(("NumMedia".to_owned(), self.files.len().to_string()));
+            for (n, file) in self.files.iter().enumerate() {
+                let url = format!("{}{}", self.base_url, file.path(&self.account, &self.sid));
+                params.push((format!("MediaUrl{n}"), url));
+                params.push((format!("MediaContentType{n}"), file.media_type.clone()));
             }
             params.push(("NumSegments".to_owned(), segments(&self.body).to_string()));
             params.push(("FromCountry".to_owned(), "US".to_owned()));
@@ -118,7 +125,7 @@ pub(crate) async fn receive(
     world: &Arc<World>,
     from: &str,
     to: &str,
-    body: &str,
+    (body, files): (&str, Vec<File>),
 ) -> anyhow::Result<(String, u16)> {
     let number = world.number(to)?;
     let word = body.trim().to_uppercase();
@@ -136,7 +143,7 @@ pub(crate) async fn receive(
             .expect("no holder of the lock panics")
             .remove(&pair);
     }
-    let message = Message::open(world, &number.account_sid, (from, to), body, "inbound");
+    let message = Message::open(world, &number.account_sid, (from, to), (body, files), "inbound");
     let webhook = Webhook {
         purpose: "sms",
         account: number.account_sid.clone(),
@@ -200,7 +207,7 @@ pub(crate) fn send(
     {
         return Err((21610, "Attempt to send to unsubscribed recipient".to_owned()));
     }
-    let message = Message::open(world, account, (from, to), body, "outbound-api");
+    let message = Message::open(world, account, (from, to), (body, Vec::new()), "outbound-api");
     world.spawn(live(Arc::clone(world), Arc::clone(&message), callback));
     Ok(message)
 }
