@@ -8,15 +8,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use connectors::storage::{Object, Part, Storage};
 use hub::Hub;
-use hub::attachment;
+use hub::attachment::{self, fetch};
 use hub::error::{Error, Result};
 use hub::ids::AttachmentId;
+use hub::message::Message;
 use hub::principal::Principal;
 use tokio::sync::OnceCell;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::extract::Path;
+use crate::extract::{Json, Path};
 
 /// The store, opened by the first request. An extension, since the document is made without a hub and its settings.
 type Opened = Arc<OnceCell<Storage>>;
@@ -25,6 +26,7 @@ type Opened = Arc<OnceCell<Storage>>;
 pub(crate) fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(serve))
+        .routes(routes!(retry))
         .layer(Extension(Opened::default()))
 }
 
@@ -53,7 +55,7 @@ async fn serve(
         return Err(Error::NotFound("attachment"));
     };
     let Some(asked) = asked else {
-        return Ok(answer(StatusCode::OK, &stored.media_type, whole));
+        return Ok(answer(StatusCode::OK, id, &stored.media_type, whole));
     };
     let Some(part) = within(&asked, whole.size_bytes) else {
         let range = format!("bytes */{}", whole.size_bytes);
@@ -67,10 +69,48 @@ async fn serve(
         .get(&stored.object_key, part)
         .await?
         .ok_or(Error::NotFound("attachment"))?;
-    Ok(answer(StatusCode::PARTIAL_CONTENT, &stored.media_type, object))
+    Ok(answer(
+        StatusCode::PARTIAL_CONTENT,
+        id,
+        &stored.media_type,
+        object,
+    ))
 }
 
-fn answer(status: StatusCode, media_type: &str, object: Object) -> Response {
+/// Has a file that could not be fetched from the provider fetched once more; answers the message it belongs to.
+#[utoipa::path(post, path = "/attachments/{id}/retry", tag = "attachments", operation_id = "retry_attachment",
+    params(("id" = AttachmentId, Path)), responses((status = 200, body = Message)))]
+async fn retry(
+    principal: Principal,
+    State(hub): State<Hub>,
+    Path(id): Path<AttachmentId>,
+) -> Result<Json<Message>> {
+    fetch::retry(&hub, &principal, id).await.map(Json)
+}
+
+/// How a file is offered: shown only when nothing in it can be run, else saved under a name of ours.
+fn disposition(id: AttachmentId, media_type: &str) -> String {
+    let (family, kind) = media_type.split_once('/').unwrap_or_default();
+    let is_shown = match family {
+        "image" => ["gif", "jpeg", "png", "webp"].contains(&kind),
+        "audio" | "video" => true,
+        _ => false,
+    };
+    if is_shown {
+        return "inline".to_owned();
+    }
+    let ending = match media_type {
+        "application/pdf" => "pdf",
+        "text/calendar" => "ics",
+        "text/csv" => "csv",
+        "text/plain" => "txt",
+        "text/vcard" | "text/x-vcard" => "vcf",
+        _ => "bin",
+    };
+    format!("attachment; filename=\"{id}.{ending}\"")
+}
+
+fn answer(status: StatusCode, id: AttachmentId, media_type: &str, object: Object) -> Response {
     let length = object.range.end - object.range.start;
     let range = format!(
         "bytes {}-{}/{}",
@@ -90,7 +130,8 @@ fn answer(status: StatusCode, media_type: &str, object: Object) -> Response {
     set(header::ACCEPT_RANGES, "bytes");
     // Whatever a file claims to be, it is shown in a player or saved, never run as a page of ours.
     set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
-    set(header::CONTENT_DISPOSITION, "inline");
+    set(header::CONTENT_DISPOSITION, &disposition(id, media_type));
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if status == StatusCode::PARTIAL_CONTENT {
         set(header::CONTENT_RANGE, &range);
     }
@@ -123,6 +164,23 @@ fn within(part: &Part, size: u64) -> Option<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_cannot_run_is_shown() {
+        let id = uuid::Uuid::nil().into();
+        for shown in ["image/jpeg", "image/webp", "audio/wav", "video/mp4"] {
+            assert_eq!(disposition(id, shown), "inline", "{shown}");
+        }
+        for saved in [
+            "text/html",
+            "image/svg+xml",
+            "application/pdf",
+            "application/octet-stream",
+            "",
+        ] {
+            assert!(disposition(id, saved).starts_with("attachment;"), "{saved}");
+        }
+    }
 
     #[test]
     fn ranges_are_read_and_kept_within_the_object() {

@@ -101,6 +101,7 @@ pub const OPERATIONS: &[Operation] = &[
     needs(Admin, "PUT", "/agent-settings"),
     // attachments
     needs(ReadOnly, "GET", "/attachments/{id}"),
+    needs(Role::Staff, "POST", "/attachments/{id}/retry"),
 ];
 
 /// The table's line for a request, by its route's pattern. `HEAD` is `GET` without its body.

@@ -12,7 +12,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    Attribute, Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutOptions,
+    Attribute, Attributes, GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutOptions, WriteMultipart,
 };
 
 /// Where objects are kept. Cheap to clone.
@@ -89,6 +89,43 @@ impl Storage {
         .with_context(|| format!("write the object {key}"))
     }
 
+    /// Writes an object piece by piece, as it comes; it is there, whole, when this returns its size. An error among the
+    /// pieces ends it, and nothing is there.
+    ///
+    /// # Errors
+    /// The pieces' own, or when the store does not take it.
+    pub async fn put_pieces(
+        &self,
+        key: &str,
+        mut pieces: BoxStream<'static, anyhow::Result<Bytes>>,
+    ) -> anyhow::Result<u64> {
+        let path = Path::parse(key).context("read the object's key")?;
+        let upload = self.0.put_multipart(&path).await;
+        let mut upload = WriteMultipart::new(upload.with_context(|| format!("begin the object {key}"))?);
+        let mut size_bytes = 0;
+        while let Some(piece) = pieces.next().await {
+            let written = match piece {
+                Ok(piece) => {
+                    size_bytes += piece.len() as u64;
+                    upload.put(piece);
+                    // What the store has not taken yet is at most one part, in memory.
+                    upload.wait_for_capacity(1).await.map_err(anyhow::Error::from)
+                }
+                Err(fault) => Err(fault),
+            };
+            if let Err(fault) = written {
+                // Parts that stay behind when this fails too are the store's to forget.
+                upload.abort().await.ok();
+                return Err(fault.context(format!("write the object {key}")));
+            }
+        }
+        upload
+            .finish()
+            .await
+            .with_context(|| format!("end the object {key}"))?;
+        Ok(size_bytes)
+    }
+
     /// Opens an object for reading; `None` when it is not there.
     ///
     /// # Errors
@@ -158,6 +195,32 @@ mod tests {
         storage.delete("t/rec/1.wav").await.unwrap();
         storage.delete("t/rec/1.wav").await.unwrap();
         assert!(storage.get("t/rec/1.wav", Part::Whole).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn pieces_become_one_object_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(folder.path().to_str().unwrap()).unwrap();
+        let pieces = |last: anyhow::Result<Bytes>| {
+            let first = [
+                Ok(Bytes::from_static(b"01234")),
+                Ok(Bytes::from_static(b"567")),
+                last,
+            ];
+            futures_util::stream::iter(first).boxed()
+        };
+        let broken = pieces(Err(anyhow::anyhow!("cut")));
+        assert!(storage.put_pieces("t/rec/1.wav", broken).await.is_err());
+        assert!(storage.get("t/rec/1.wav", Part::Whole).await.unwrap().is_none());
+        let size = storage
+            .put_pieces("t/rec/1.wav", pieces(Ok(Bytes::from_static(b"89"))))
+            .await
+            .unwrap();
+        assert_eq!(size, 10);
+        assert_eq!(
+            read(&storage, Part::Whole).await,
+            (b"0123456789".to_vec(), 0..10, 10)
+        );
     }
 
     #[tokio::test]

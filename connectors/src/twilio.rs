@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod calls;
+pub mod media;
 pub mod messages;
 pub mod rest;
 pub mod signature;

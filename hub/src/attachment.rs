@@ -1,4 +1,7 @@
-//! Attachments: files that came with a message; rows here, bytes in the object store under keys of ours.
+//! Attachments: files that came with a message; rows here, bytes in the object store under keys of ours. What a provider
+//! keeps is a row at once and fetched by a job (`fetch`).
+
+pub mod fetch;
 
 use std::collections::HashMap;
 
@@ -7,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::{AttachmentId, MessageId};
+use crate::job::NewJob;
+use crate::message::Failure;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
@@ -26,7 +31,17 @@ pub enum AttachmentKind {
 }
 
 impl AttachmentKind {
-    fn as_str(self) -> &'static str {
+    /// What files of a media type are.
+    pub fn of(media_type: &str) -> Self {
+        match media_type.split_once('/').map(|(family, _)| family) {
+            Some("image") => Self::Image,
+            Some("audio") => Self::Audio,
+            Some("video") => Self::Video,
+            _ => Self::File,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Recording => "recording",
             Self::Image => "image",
@@ -35,6 +50,19 @@ impl AttachmentKind {
             Self::File => "file",
         }
     }
+}
+
+/// Whether a file's bytes are here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AttachmentState {
+    /// The provider has it; it is being fetched.
+    Waiting,
+    /// Here.
+    Stored,
+    /// It could not be fetched.
+    Failed,
 }
 
 /// A file, before it is a row; its bytes are in the object store already.
@@ -61,10 +89,14 @@ pub struct Attachment {
     pub kind: AttachmentKind,
     /// `audio/wav` …
     pub media_type: String,
-    /// How large.
+    /// How large; 0 until it is here.
     pub size_bytes: i64,
     /// How long, for sound.
     pub duration_ms: Option<i32>,
+    /// Whether its bytes are here.
+    pub state: AttachmentState,
+    /// Why they are not, and what to do.
+    pub failure: Option<Failure>,
     /// Where to get it.
     pub url: String,
 }
@@ -101,6 +133,39 @@ pub async fn add(tx: &mut Tx, message: MessageId, new: &NewAttachment) -> Result
     Ok(id)
 }
 
+/// A file that a provider keeps, before it is fetched.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'a> {
+    /// What the provider says it is; empty when it does not.
+    pub media_type: &'a str,
+    /// Where it is.
+    pub url: &'a str,
+}
+
+/// Adds a file that a provider keeps, and the job that fetches it.
+pub async fn add_kept(tx: &mut Tx, message: MessageId, kept: &Kept<'_>) -> Result<AttachmentId> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    let id = AttachmentId::at(now);
+    sqlx::query!(
+        "INSERT INTO attachments
+             (tenant_id, id, message_id, kind, media_type, size_bytes, object_key, state, source_url, created_at)
+         VALUES ($1, $2, $3, $4, $5, 0, $6, 'waiting', $7, $8)",
+        tenant.uuid(),
+        id.uuid(),
+        message.uuid(),
+        AttachmentKind::of(kept.media_type).as_str(),
+        kept.media_type,
+        format!("{tenant}/media/{id}"),
+        kept.url,
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    let fetch = fetch::FetchMedia { attachment: id };
+    tx.enqueue(NewJob::of(&fetch)?.once_per(id.to_string()));
+    Ok(id)
+}
+
 /// A message's files.
 pub async fn of_message(tx: &mut Tx, message: MessageId) -> Result<Vec<Attachment>> {
     Ok(of_messages(tx, &[message])
@@ -113,7 +178,8 @@ pub async fn of_message(tx: &mut Tx, message: MessageId) -> Result<Vec<Attachmen
 pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<MessageId, Vec<Attachment>>> {
     let ids: Vec<_> = messages.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
-        r#"SELECT id, message_id, kind AS "kind: AttachmentKind", media_type, size_bytes, duration_ms
+        r#"SELECT id, message_id, kind AS "kind: AttachmentKind", media_type, size_bytes, duration_ms,
+             state AS "state: AttachmentState", failure_code, failure_help
          FROM attachments WHERE tenant_id = $1 AND message_id = ANY($2) ORDER BY id"#,
         tx.tenant().uuid(),
         &ids
@@ -128,6 +194,11 @@ pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<
             media_type: row.media_type,
             size_bytes: row.size_bytes,
             duration_ms: row.duration_ms,
+            state: row.state,
+            failure: row
+                .failure_code
+                .zip(row.failure_help)
+                .map(|(code, help)| Failure { code, help }),
             url: format!("/api/v1/attachments/{}", row.id),
         });
     }
@@ -138,7 +209,7 @@ pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<
 pub async fn stored(tx: &mut Tx, id: AttachmentId) -> Result<Stored> {
     sqlx::query_as!(
         Stored,
-        "SELECT media_type, object_key FROM attachments WHERE tenant_id = $1 AND id = $2",
+        "SELECT media_type, object_key FROM attachments WHERE tenant_id = $1 AND id = $2 AND state = 'stored'",
         tx.tenant().uuid(),
         id.uuid()
     )

@@ -1,5 +1,7 @@
 //! Connections: a tenant's account at a provider, with its credentials sealed. Their shape is the connector's.
 
+pub mod sweep;
+
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -20,6 +22,23 @@ pub struct Connection {
     pub account: String,
     /// When it was made.
     pub created_at: Timestamp,
+    /// What the provider was asked because it had not told us; none before the first time.
+    pub sweep: Option<Sweep>,
+}
+
+/// A connection's health: whether its provider answers, and what it had not told us.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Sweep {
+    /// When it was last asked.
+    pub swept_at: Timestamp,
+    /// Since when it does not answer.
+    pub failing_since: Option<Timestamp>,
+    /// Why, and what to do.
+    pub problem: Option<String>,
+    /// Texts taken in that it had not told us of.
+    pub texts_found: i64,
+    /// Reports taken in that it had not told us of.
+    pub receipts_found: i64,
 }
 
 /// What a new connection needs.
@@ -45,13 +64,11 @@ pub async fn save(tx: &mut Tx, sealer: &Sealer, new: NewConnection<'_>) -> Resul
     .await?;
     let id = existing.unwrap_or_else(|| ConnectionId::at(now));
     let sealed = sealer.seal(place(tx, id), &new.credentials)?;
-    let saved = sqlx::query_as!(
-        Connection,
+    sqlx::query!(
         "INSERT INTO connections (tenant_id, id, provider, account, credentials_sealed, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $6)
          ON CONFLICT ON CONSTRAINT connections_pkey
-         DO UPDATE SET credentials_sealed = EXCLUDED.credentials_sealed, updated_at = EXCLUDED.updated_at
-         RETURNING id, provider, account, created_at",
+         DO UPDATE SET credentials_sealed = EXCLUDED.credentials_sealed, updated_at = EXCLUDED.updated_at",
         tenant.uuid(),
         id.uuid(),
         new.provider,
@@ -59,24 +76,43 @@ pub async fn save(tx: &mut Tx, sealer: &Sealer, new: NewConnection<'_>) -> Resul
         sealed,
         now as _
     )
-    .fetch_one(&mut **tx)
+    .execute(&mut **tx)
     .await
     .on_constraint("connections_account_key", || {
         Error::conflict("connection_exists", "this account is being connected by somebody else right now")
     })?;
-    Ok(saved)
+    let all = list(tx).await?;
+    all.into_iter()
+        .find(|connection| connection.id == id)
+        .ok_or(Error::NotFound("connection"))
 }
 
 /// All, oldest first.
 pub async fn list(tx: &mut Tx) -> Result<Vec<Connection>> {
-    let all = sqlx::query_as!(
-        Connection,
-        "SELECT id, provider, account, created_at FROM connections WHERE tenant_id = $1 ORDER BY id",
+    let rows = sqlx::query!(
+        r#"SELECT c.id, c.provider, c.account, c.created_at, s.swept_at AS "swept_at?", s.failing_since AS "failing_since?",
+             s.problem AS "problem?", s.texts_found AS "texts_found?", s.receipts_found AS "receipts_found?"
+         FROM connections c
+         LEFT JOIN connection_sweeps s ON s.tenant_id = c.tenant_id AND s.connection_id = c.id
+         WHERE c.tenant_id = $1 ORDER BY c.id"#,
         tx.tenant().uuid()
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(all)
+    let all = rows.into_iter().map(|row| Connection {
+        id: row.id,
+        provider: row.provider,
+        account: row.account,
+        created_at: row.created_at,
+        sweep: row.swept_at.map(|swept_at| Sweep {
+            swept_at,
+            failing_since: row.failing_since,
+            problem: row.problem,
+            texts_found: row.texts_found.unwrap_or(0),
+            receipts_found: row.receipts_found.unwrap_or(0),
+        }),
+    });
+    Ok(all.collect())
 }
 
 /// The credentials, opened.

@@ -194,21 +194,34 @@ async fn name_unnamed(tx: &mut Tx, contact: ContactId, name: &str) -> Result<()>
     Ok(())
 }
 
-/// Writes down that somebody wants no texts, or wants them again. Says whether that is news.
-pub async fn opt_out(tx: &mut Tx, known: Known, out: bool) -> Result<bool> {
+/// Writes down that somebody said at `at` that they want no texts, or want them again. Says whether that is news; what was
+/// said before the last word that counted is none.
+pub async fn opt_out(tx: &mut Tx, known: Known, out: bool, at: Timestamp) -> Result<bool> {
     let now = tx.now();
-    let changed = sqlx::query!(
-        "UPDATE identities SET sms_opted_out_at = CASE WHEN $3 THEN $4::timestamptz END
-         WHERE tenant_id = $1 AND id = $2 AND (sms_opted_out_at IS NOT NULL) <> $3",
+    let before = sqlx::query!(
+        r#"SELECT sms_opted_out_at IS NOT NULL AS "out!", sms_keyword_at FROM identities
+         WHERE tenant_id = $1 AND id = $2 FOR UPDATE"#,
+        tx.tenant().uuid(),
+        known.identity.uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !crate::opt_out::counts(before.sms_keyword_at, out, at) {
+        return Ok(false);
+    }
+    sqlx::query!(
+        "UPDATE identities SET sms_keyword_at = $4,
+             sms_opted_out_at = CASE WHEN $3 THEN coalesce(sms_opted_out_at, $5::timestamptz) END
+         WHERE tenant_id = $1 AND id = $2",
         tx.tenant().uuid(),
         known.identity.uuid(),
         out,
+        at as _,
         now as _
     )
     .execute(&mut **tx)
-    .await?
-    .rows_affected()
-        == 1;
+    .await?;
+    let changed = before.out != out;
     if changed {
         tell(tx, known.contact).await?;
     }

@@ -3,7 +3,10 @@
 
 use serde::Deserialize;
 
+use crate::clock::Timestamp;
+use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::submission::Body;
 
 /// What a text asks for by a bare keyword.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +17,33 @@ pub enum Keyword {
     Start,
     /// Who is this?
     Help,
+}
+
+/// Whether a word said at `at` counts, after `last` was the last that did. Words arrive in any order, later ones first when
+/// an outage is caught up on: the one said last holds, and of two said in one moment the STOP.
+pub(crate) fn counts(last: Option<Timestamp>, is_stop: bool, at: Timestamp) -> bool {
+    last.is_none_or(|last| last < at || (is_stop && last == at))
+}
+
+/// Whether a STOP of this number is acknowledged and not worked in yet: it holds from its acknowledgement.
+pub(crate) async fn is_under_way(tx: &mut Tx, number: &str) -> Result<bool> {
+    let rows = sqlx::query_scalar!(
+        "SELECT body FROM submissions
+         WHERE tenant_id = $1 AND processed_at IS NULL AND source = 'sms' AND body->>'from' = $2
+         ORDER BY received_at DESC, id DESC",
+        tx.tenant().uuid(),
+        number
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let words = rows
+        .into_iter()
+        .filter_map(|body| match serde_json::from_value(body) {
+            Ok(Body::Sms(sms)) => keyword(&sms.body),
+            _ => None,
+        });
+    let last = words.into_iter().find(|word| *word != Keyword::Help);
+    Ok(last == Some(Keyword::Stop))
 }
 
 /// English (the words of the FCC and the carriers), then the same asked in the languages around.

@@ -5,6 +5,9 @@ mod process;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Hub;
+use crate::clock::Timestamp;
+use crate::error::Result;
 use crate::form::Filled;
 use crate::ids::{InboxId, SubmissionId, TenantId};
 use crate::job::{Queue, Work};
@@ -63,6 +66,26 @@ pub struct Sms {
     /// Where the provider keeps pictures that came with it.
     #[serde(default)]
     pub media: Vec<String>,
+    /// What the provider says each of them is, in the same order.
+    #[serde(default)]
+    pub media_types: Vec<String>,
+    /// When the provider took it, where it was asked; else it has just come.
+    #[serde(default)]
+    pub sent_at: Option<Timestamp>,
+}
+
+/// Which of these ids of the provider's nobody has told us of.
+pub async fn unknown(hub: &Hub, tenant: TenantId, keys: Vec<String>) -> Result<Vec<String>> {
+    let mut tx = hub.db.tenant(tenant).await?;
+    let known = sqlx::query_scalar!(
+        "SELECT dedup_key FROM submissions WHERE tenant_id = $1 AND source = 'sms' AND dedup_key = ANY($2)",
+        tenant.uuid(),
+        &keys
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(keys.into_iter().filter(|key| !known.contains(key)).collect())
 }
 
 impl Body {

@@ -20,6 +20,8 @@ const FINDS_TENANT: &str = "'inbox_routes_pkey'";
 const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
     ("api_keys", "SELECT*"),
     ("calls", "SELECT"),
+    ("connection_sweeps", "SELECT*"),
+    ("connections", "SELECT*"),
     ("feeds", "INSERT, SELECT"),
     ("idempotency_keys", "DELETE, SELECT"),
     ("inbox_routes", "SELECT"),

@@ -9,7 +9,9 @@ mod begin;
 mod forgery;
 mod forms;
 mod inbound;
+mod media;
 mod outbound;
+mod sweep;
 
 use std::time::Duration;
 
@@ -42,6 +44,8 @@ struct Desk {
     api: Api,
     twilio: Emulator,
     token: String,
+    /// Goes with the desk.
+    _objects: tempfile::TempDir,
 }
 
 impl Desk {
@@ -55,10 +59,13 @@ impl Desk {
     async fn without_worker() -> Self {
         let twilio = Emulator::start(Config::default()).await.unwrap();
         let twilio_url = twilio.url().parse().unwrap();
+        let objects = tempfile::tempdir().unwrap();
+        let folder = objects.path().to_str().unwrap().to_owned();
         let settings = move |config: &mut hub::config::Config| {
             config.public_url = PUBLIC_URL.parse().unwrap();
             config.twilio.api_url = twilio_url;
             config.jobs.lease_s = 3;
+            config.calls.storage = folder;
         };
         let world = World::with(settings, hub::clock::Clock::system()).await;
         let tenant = world.tenant("acme").await;
@@ -75,6 +82,7 @@ impl Desk {
             api,
             twilio,
             token,
+            _objects: objects,
         }
     }
 

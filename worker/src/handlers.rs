@@ -3,7 +3,10 @@
 use connectors::http::Http;
 
 use crate::registry::Registry;
-use crate::{call_hang_up, call_recording, call_summarise, message_send, submission_process};
+use crate::{
+    attachment_fetch, call_hang_up, call_recording, call_summarise, connection_sweep, message_send,
+    submission_process,
+};
 
 /// Every handler of the product.
 ///
@@ -15,6 +18,10 @@ pub(crate) fn all() -> anyhow::Result<Registry> {
         .on(submission_process::run)
         .on({
             let http = http.clone();
+            move |hub, job| attachment_fetch::run(http.clone(), hub, job)
+        })
+        .on({
+            let http = http.clone();
             move |hub, job| call_hang_up::run(http.clone(), hub, job)
         })
         .on({
@@ -24,6 +31,10 @@ pub(crate) fn all() -> anyhow::Result<Registry> {
         .on({
             let http = http.clone();
             move |hub, job| call_summarise::run(http.clone(), hub, job)
+        })
+        .on({
+            let http = http.clone();
+            move |hub, job| connection_sweep::run(http.clone(), hub, job)
         })
         .on(move |hub, job| message_send::run(http.clone(), hub, job)))
 }

@@ -20,9 +20,11 @@
 //!
 //! Periodic work is in [`scheduler`].
 
+mod attachment_fetch;
 mod call_hang_up;
 mod call_recording;
 mod call_summarise;
+mod connection_sweep;
 mod handlers;
 mod line;
 mod message_send;

@@ -15,6 +15,8 @@ use super::proof::{Proved, Signed};
 
 /// Pictures of one text; carriers send ten at most.
 const MEDIA_MAX: usize = 10;
+/// Twilio's addresses have some 150 characters.
+const MEDIA_URL_MAX: usize = 1_000;
 
 /// `POST /webhooks/twilio/sms`: answered when the submission is committed; a repeat finds it and is answered alike.
 pub(super) async fn receive(State(hub): State<Hub>, signed: Signed) -> Result<Response, Response> {
@@ -36,7 +38,12 @@ pub(super) async fn receive(State(hub): State<Hub>, signed: Signed) -> Result<Re
 }
 
 fn text_of(proved: &Proved) -> Option<Sms> {
-    let media = (0..MEDIA_MAX).map_while(|n| proved.field(&format!("MediaUrl{n}")));
+    let media: Vec<_> = (0..MEDIA_MAX)
+        .map_while(|n| proved.field(&format!("MediaUrl{n}")))
+        .map(|url| url.chars().take(MEDIA_URL_MAX).collect())
+        .collect();
+    let media_types =
+        (0..media.len()).map(|n| proved.field(&format!("MediaContentType{n}")).unwrap_or_default());
     Some(Sms {
         from: proved.field("From").filter(|from| !from.is_empty())?.to_owned(),
         body: proved.field("Body").unwrap_or_default().replace('\0', ""),
@@ -45,8 +52,25 @@ fn text_of(proved: &Proved) -> Option<Sms> {
             .filter(|id| (1..=64).contains(&id.len()))?
             .to_owned(),
         keyword_answered: proved.field("OptOutType").is_some(),
-        media: media.map(str::to_owned).collect(),
+        media_types: media_types.map(media_type).collect(),
+        media,
+        sent_at: None,
     })
+}
+
+/// A media type without its parameters, or nothing. What a file really is, is seen when it is fetched.
+fn media_type(said: &str) -> String {
+    let plain = said
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    let is_one = plain.len() <= 100
+        && plain
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/+-.".contains(&byte));
+    if is_one { plain } else { String::new() }
 }
 
 /// Which message and attempt a report is of: we put it into the address we gave with the message.

@@ -5,6 +5,9 @@ use serde::Deserialize;
 
 use super::rest::{Fault, Rest};
 
+/// Messages of one page.
+const PAGE_SIZE: &str = "200";
+
 /// A text to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct NewMessage<'a> {
@@ -25,9 +28,21 @@ pub struct Message {
     pub sid: String,
     /// Twilio's word for how far it is.
     pub status: String,
+    /// `inbound`, `outbound-api` …
+    #[serde(default)]
+    pub direction: Option<String>,
+    /// Who sent it.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// To whom.
+    #[serde(default)]
+    pub to: Option<String>,
     /// The text.
     #[serde(default)]
     pub body: Option<String>,
+    /// How many files came with it, as text.
+    #[serde(default)]
+    pub num_media: Option<String>,
     /// Why it failed.
     #[serde(default)]
     pub error_code: Option<u32>,
@@ -39,9 +54,46 @@ pub struct Message {
 #[derive(Deserialize)]
 struct Page {
     messages: Vec<Message>,
+    #[serde(default)]
+    next_page_uri: Option<String>,
+}
+
+/// A page of messages, newest first.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Them.
+    pub messages: Vec<Message>,
+    /// What to ask for the next page by; none after the last.
+    pub next: Option<String>,
+}
+
+/// A file of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Where it is.
+    pub url: String,
+    /// What it is said to be.
+    pub media_type: String,
+}
+
+#[derive(Deserialize)]
+struct Files {
+    media_list: Vec<FileEntry>,
+}
+
+#[derive(Deserialize)]
+struct FileEntry {
+    sid: String,
+    #[serde(default)]
+    content_type: String,
 }
 
 impl Message {
+    /// Whether files came with it.
+    pub fn has_files(&self) -> bool {
+        self.num_media.as_deref().is_some_and(|count| count != "0")
+    }
+
     /// When Twilio took it.
     pub fn created_at(&self) -> Option<Timestamp> {
         jiff::fmt::rfc2822::DateTimeParser::new()
@@ -78,6 +130,69 @@ impl Rest {
         };
         Ok(page.messages.into_iter().filter(ours).collect())
     }
+}
+
+impl Rest {
+    /// A page of all messages sent or received between two moments; the first one without `page`.
+    pub async fn list_messages(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        page: Option<&str>,
+    ) -> Result<Listed, Fault> {
+        let moment = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        // Whole seconds: the first is rounded down, so the last is rounded up.
+        let until = until.saturating_add(jiff::SignedDuration::from_secs(1));
+        let first = || {
+            vec![
+                ("DateSent>".to_owned(), moment(from)),
+                ("DateSent<".to_owned(), moment(until.unwrap_or(Timestamp::MAX))),
+                ("PageSize".to_owned(), PAGE_SIZE.to_owned()),
+            ]
+        };
+        let query = page.map_or_else(first, |page| {
+            url::form_urlencoded::parse(page.as_bytes())
+                .into_owned()
+                .collect()
+        });
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let page: Page = self.get("Messages.json", &query).await?;
+        // Only the query is kept of the address we are to go on at: where the account is, we know.
+        let next = page.next_page_uri.and_then(|uri| {
+            let (_, query) = uri.split_once('?')?;
+            Some(query.to_owned())
+        });
+        Ok(Listed {
+            messages: page.messages,
+            next,
+        })
+    }
+
+    /// One message as it stands.
+    pub async fn message(&self, sid: &str) -> Result<Message, Fault> {
+        self.get(&format!("Messages/{}.json", plain(sid)), &[]).await
+    }
+
+    /// The files that came with a message.
+    pub async fn files(&self, sid: &str) -> Result<Vec<File>, Fault> {
+        let sid = plain(sid);
+        let files: Files = self.get(&format!("Messages/{sid}/Media.json"), &[]).await?;
+        let base = self.base().as_str().trim_end_matches('/');
+        let account = &self.account().sid;
+        let file = |entry: FileEntry| File {
+            url: format!(
+                "{base}/2010-04-01/Accounts/{account}/Messages/{sid}/Media/{}",
+                plain(&entry.sid)
+            ),
+            media_type: entry.content_type,
+        };
+        Ok(files.media_list.into_iter().map(file).collect())
+    }
+}
+
+/// An id as a part of a path.
+fn plain(sid: &str) -> String {
+    sid.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
 /// How far Twilio says a message is.

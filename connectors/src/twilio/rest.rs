@@ -123,6 +123,15 @@ impl Rest {
         &self.account
     }
 
+    /// The configured address of the API.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub(super) fn http(&self) -> &Http {
+        &self.http
+    }
+
     /// Reads `path` below the account (`Messages.json`). Reading changes nothing, so every fault but a refusal is
     /// repeated.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, Fault> {
@@ -153,7 +162,7 @@ impl Rest {
         self.signed_in(self.http.client().request(method, url))
     }
 
-    fn signed_in(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+    pub(super) fn signed_in(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         let account = &self.account;
         match (&account.api_key_sid, &account.api_key_secret) {
             (Some(sid), Some(secret)) => request.basic_auth(sid, Some(secret.expose_secret())),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Author, BODY_MAX, Direction, Message, State, get};
-use crate::attachment::{self, NewAttachment};
+use crate::attachment::{self, AttachmentKind, Kept, NewAttachment};
 use crate::conversation;
 use crate::db::Tx;
 use crate::error::{Error, OnConstraint as _, Result};
@@ -36,6 +36,8 @@ pub struct NewMessage<'a> {
     pub call: Option<CallId>,
     /// What comes with it.
     pub attachments: &'a [NewAttachment],
+    /// What comes with it and is still with the provider: fetched by jobs.
+    pub kept: &'a [Kept<'a>],
 }
 
 impl<'a> NewMessage<'a> {
@@ -52,6 +54,7 @@ impl<'a> NewMessage<'a> {
             draft_key: None,
             call: None,
             attachments: &[],
+            kept: &[],
         }
     }
 
@@ -114,6 +117,9 @@ pub async fn append(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message> {
     for attachment in new.attachments {
         attachment::add(tx, id, attachment).await?;
     }
+    for kept in new.kept {
+        attachment::add_kept(tx, id, kept).await?;
+    }
     let message = get(tx, id).await?;
     let conversation = conversation::get(tx, new.conversation).await?;
     let data = json!({ "message": message, "conversation": conversation });
@@ -137,7 +143,7 @@ async fn move_up(tx: &mut Tx, new: &NewMessage<'_>) -> Result<()> {
         tx.tenant().uuid(),
         new.conversation.uuid(),
         now as _,
-        preview(new.body),
+        preview_of(new),
         new.direction.as_str()
     )
     .execute(&mut **tx)
@@ -147,6 +153,21 @@ async fn move_up(tx: &mut Tx, new: &NewMessage<'_>) -> Result<()> {
     } else {
         Err(Error::NotFound("conversation"))
     }
+}
+
+/// The beginning of what was said; of files without a word, what the first one is.
+fn preview_of(new: &NewMessage<'_>) -> String {
+    let first = new.kept.first().filter(|_| new.body.trim().is_empty());
+    let Some(first) = first else {
+        return preview(new.body);
+    };
+    match AttachmentKind::of(first.media_type) {
+        AttachmentKind::Image => "Picture",
+        AttachmentKind::Audio | AttachmentKind::Recording => "Sound",
+        AttachmentKind::Video => "Video",
+        AttachmentKind::File => "File",
+    }
+    .to_owned()
 }
 
 /// The beginning on one line.

@@ -5,6 +5,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::ids::{ConversationId, InboxId};
 use crate::inbox::{self, Channel};
+use crate::opt_out;
 
 /// How an answer goes out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,11 +60,12 @@ pub(super) async fn of(tx: &mut Tx, conversation: ConversationId) -> Result<Rout
         })?;
         (sender.id, sender.address)
     };
+    let opted_out = number.sms_opted_out_at.is_some() || opt_out::is_under_way(tx, &number.address).await?;
     Ok(Route {
         inbox,
         from,
         to: number.address,
-        opted_out: number.sms_opted_out_at.is_some(),
+        opted_out,
     })
 }
 

@@ -235,7 +235,8 @@ const OPTED_OUT_CODE: &str = "21610";
 /// The provider blocks a recipient whose STOP we did not see: we keep to it from now on.
 async fn mirror_opt_out(tx: &mut Tx, number: &str) -> Result<()> {
     if let Some(known) = contact::find(tx, IdentityKind::Phone, number).await? {
-        contact::opt_out(tx, known, true).await?;
+        let now = tx.now();
+        contact::opt_out(tx, known, true, now).await?;
     }
     Ok(())
 }

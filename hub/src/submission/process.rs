@@ -3,7 +3,9 @@
 
 use super::{Body, Sms};
 use crate::Hub;
-use crate::contact::{self, IdentityKind, Known};
+use crate::attachment::Kept;
+use crate::clock::Timestamp;
+use crate::contact::{self, IdentityKind};
 use crate::conversation;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -19,7 +21,7 @@ pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()
     let mut tx = hub.db.tenant(tenant).await?;
     let now = tx.now();
     let row = sqlx::query!(
-        "SELECT inbox_id, body FROM submissions
+        "SELECT inbox_id, body, received_at FROM submissions
          WHERE tenant_id = $1 AND id = $2 AND processed_at IS NULL FOR UPDATE",
         tenant.uuid(),
         id.uuid()
@@ -31,7 +33,10 @@ pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()
     };
     let body: Body = serde_json::from_value(row.body).map_err(anyhow::Error::from)?;
     let message = match &body {
-        Body::Sms(sms) => receive_text(&mut tx, row.inbox_id, sms).await?,
+        Body::Sms(sms) => {
+            let said_at = sms.sent_at.unwrap_or(row.received_at);
+            receive_text(&mut tx, row.inbox_id, sms, said_at).await?
+        }
         Body::Form(filled) => receive_form(&mut tx, row.inbox_id, filled).await?,
     };
     sqlx::query!(
@@ -46,24 +51,41 @@ pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()
     tx.commit().await
 }
 
-async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms) -> Result<MessageId> {
+async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms, said_at: Timestamp) -> Result<MessageId> {
     let known = contact::meet(tx, IdentityKind::Phone, &phone::sender(&sms.from), None).await?;
     let conversation = conversation::between(tx, known.contact, inbox, Channel::Sms, None).await?;
-    let mut body = clean(&sms.body);
-    for address in &sms.media {
-        body.push_str("\n[attachment] ");
-        body.push_str(address);
-    }
+    let body = clean(&sms.body);
+    let types = sms
+        .media_types
+        .iter()
+        .map(String::as_str)
+        .chain(std::iter::repeat(""));
+    let kept: Vec<_> = sms
+        .media
+        .iter()
+        .zip(types)
+        .map(|(url, media_type)| Kept { media_type, url })
+        .collect();
     let message = message::append(
         tx,
         &NewMessage {
             provider_id: Some(&sms.provider_id),
+            kept: &kept,
             ..NewMessage::inbound(conversation, &body)
         },
     )
     .await?;
     match opt_out::keyword(&sms.body) {
-        Some(keyword) => obey(tx, inbox, conversation, known, keyword, sms.keyword_answered).await?,
+        Some(keyword) => {
+            let is_news = match keyword {
+                Keyword::Stop => contact::opt_out(tx, known, true, said_at).await?,
+                Keyword::Start => contact::opt_out(tx, known, false, said_at).await?,
+                Keyword::Help => true,
+            };
+            if is_news && !sms.keyword_answered {
+                confirm(tx, inbox, conversation, keyword).await?;
+            }
+        }
         None if opt_out::seems_to_ask(&sms.body) => {
             let remark = "They may be asking for no more texts. If so, do not text them again; a STOP from them ends it \
                           for good.";
@@ -74,23 +96,8 @@ async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms) -> Result<MessageI
     Ok(message.id)
 }
 
-/// Changes what they asked for and confirms it once: a second STOP is silent, and so are we where the provider answered.
-async fn obey(
-    tx: &mut Tx,
-    inbox: InboxId,
-    conversation: ConversationId,
-    known: Known,
-    keyword: Keyword,
-    answered: bool,
-) -> Result<()> {
-    let is_news = match keyword {
-        Keyword::Stop => contact::opt_out(tx, known, true).await?,
-        Keyword::Start => contact::opt_out(tx, known, false).await?,
-        Keyword::Help => true,
-    };
-    if !is_news || answered {
-        return Ok(());
-    }
+/// Confirms what they asked for, once: a second STOP is silent, and so are we where the provider answered.
+async fn confirm(tx: &mut Tx, inbox: InboxId, conversation: ConversationId, keyword: Keyword) -> Result<()> {
     let settings = inbox::get(tx, inbox).await?.settings;
     let texts = opt_out::Texts::read(&settings).unwrap_or_default();
     let business = business_name(tx).await?;

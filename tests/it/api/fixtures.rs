@@ -69,6 +69,8 @@ pub(super) fn fixtures() -> Vec<Fixture> {
         line("POST", "/messages/{id}/retry", "messages", none(), 200),
         // The row's object was never stored: the owner is told so, a stranger is not.
         line("GET", "/attachments/{id}", "attachments", none(), 404),
+        // The row's file is here: nothing to fetch.
+        line("POST", "/attachments/{id}/retry", "attachments", none(), 409),
         line("GET", "/calls/{id}", "calls", none(), 200),
         line("GET", "/calls/{id}/turns", "calls", none(), 200),
         line("POST", "/calls/{id}/hang-up", "calls", none(), 202),

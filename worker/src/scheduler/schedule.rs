@@ -58,6 +58,10 @@ pub(super) fn ticks() -> Vec<Tick> {
             hub::capacity::drift(&hub).await?;
             Ok(())
         }),
+        Tick::new("connections.sweep", "* * * * *", async |hub| {
+            hub::connection::sweep::order_due(&hub).await?;
+            Ok(())
+        }),
         Tick::new("calls.lost", "10-59/30 * * * * *", async |hub| {
             hub::call::sweep::end_lost(&hub).await?;
             Ok(())
