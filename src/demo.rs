@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use hub::Hub;
 use hub::auth::link;
+use hub::demo_page;
 use hub::ids::{StaffId, TenantId};
 use hub::inbox::{self, Channel, NewInbox};
 use hub::role::Role;
@@ -23,10 +24,35 @@ const LINK_LIFE: Duration = Duration::from_hours(24);
 pub(crate) async fn ensure_on_first_start(hub: &Hub) -> Result<bool> {
     let tenants = tenant::list(hub).await.context("list the tenants")?;
     if tenants.is_empty() {
-        create(hub).await?;
+        let tenant = create(hub).await?;
+        if is_private(hub) {
+            open_demo_pages(hub, tenant).await?;
+        }
         return Ok(true);
     }
     Ok(tenants.iter().any(|tenant| tenant.slug == SLUG))
+}
+
+/// Whether only this machine reaches us: `up` on loopback, and no proxy's address in front of it.
+fn is_private(hub: &Hub) -> bool {
+    let host = hub.config.public_url.host_str();
+    let here = matches!(host, Some("localhost" | "127.0.0.1" | "[::1]"));
+    here && hub.config.listen.up.ip().is_loopback()
+}
+
+/// The address of the demo tenant's page for visitors, while it is open.
+pub(crate) async fn page(hub: &Hub) -> Result<Option<String>> {
+    let Some(tenant) = tenant::by_slug(hub, SLUG).await? else {
+        return Ok(None);
+    };
+    let mut tx = hub.db.tenant(tenant.id).await?;
+    let mut address = None;
+    for inbox in inbox::list(&mut tx).await? {
+        let page = demo_page::get(hub, &mut tx, inbox.id).await?;
+        address = address.or(page.url.filter(|_| page.enabled));
+    }
+    tx.commit().await?;
+    Ok(address)
 }
 
 /// Makes the demo tenant unless it exists.
@@ -78,6 +104,19 @@ async fn create(hub: &Hub) -> Result<TenantId> {
     }
     tx.commit().await.context("make the demo tenant's inboxes")?;
     Ok(tenant)
+}
+
+/// Where only this machine reaches us, the demo's page is open from the start.
+async fn open_demo_pages(hub: &Hub, tenant: TenantId) -> Result<()> {
+    let mut tx = hub.db.tenant(tenant).await?;
+    for inbox in inbox::list(&mut tx).await? {
+        if inbox.channel == Channel::Voice {
+            demo_page::set(hub, &mut tx, None, inbox.id, (true, false))
+                .await
+                .context("open the demo page")?;
+        }
+    }
+    tx.commit().await.context("open the demo pages")
 }
 
 async fn find_owner(hub: &Hub, tenant: TenantId) -> Result<Option<StaffId>> {

@@ -18,6 +18,7 @@ pub(crate) fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(list_dead))
         .routes(routes!(replay))
+        .routes(routes!(discard))
         .routes(routes!(stats))
 }
 
@@ -41,6 +42,14 @@ async fn list_dead(
 async fn replay(principal: Principal, State(hub): State<Hub>, Path(id): Path<JobId>) -> Result<StatusCode> {
     dead::replay(&hub, &principal, id).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Forgets a job that was given up: what it wanted will not be done.
+#[utoipa::path(delete, path = "/jobs/{id}", tag = "jobs", operation_id = "discard_job",
+    params(("id" = JobId, Path)), responses((status = 204)))]
+async fn discard(principal: Principal, State(hub): State<Hub>, Path(id): Path<JobId>) -> Result<StatusCode> {
+    dead::discard(&hub, &principal, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// How the tenant's queues stand: those that hold anything.

@@ -1,5 +1,6 @@
 //! REST and OpenAPI, webhook intake, the live socket, and the staff web app: everything on port 5000.
 
+mod demo_pages;
 mod edge;
 mod extract;
 mod gate;

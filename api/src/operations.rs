@@ -61,6 +61,7 @@ pub const OPERATIONS: &[Operation] = &[
     // jobs
     needs(Admin, "GET", "/jobs/dead"),
     needs(Admin, "POST", "/jobs/{id}/replay"),
+    needs(Admin, "DELETE", "/jobs/{id}"),
     needs(Admin, "GET", "/jobs/stats"),
     // live: the socket's caller is proved by the ticket in its first frame
     needs(ReadOnly, "POST", "/live/ticket"),
@@ -75,6 +76,11 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/inboxes"),
     needs(Admin, "POST", "/inboxes"),
     needs(Admin, "PATCH", "/inboxes/{id}"),
+    // demo pages: a visitor has nothing to show but the page's key, which is public; all they do is limited
+    needs(ReadOnly, "GET", "/inboxes/{id}/demo-page"),
+    needs(Admin, "PUT", "/inboxes/{id}/demo-page"),
+    open("GET", "/demo-pages/{key}"),
+    open("POST", "/demo-pages/{key}/calls"),
     // contacts
     needs(ReadOnly, "GET", "/contacts/{id}"),
     needs(Role::Staff, "PATCH", "/contacts/{id}"),

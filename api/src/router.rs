@@ -6,8 +6,9 @@ use hub::Hub;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    agent_settings, api_keys, attachments, audit, auth, calls, connections, contacts, conversations, edge,
-    forms, gate, idempotency, inboxes, jobs, live, me, messages, openapi, staff, web, webhooks,
+    agent_settings, api_keys, attachments, audit, auth, calls, connections, contacts, conversations,
+    demo_pages, edge, forms, gate, idempotency, inboxes, jobs, live, me, messages, openapi, staff, web,
+    webhooks,
 };
 
 /// A JSON body at most; uploads set their own limit on their route.
@@ -27,6 +28,7 @@ pub(crate) fn operations() -> OpenApiRouter<Hub> {
         .merge(connections::routes())
         .merge(contacts::routes())
         .merge(conversations::routes())
+        .merge(demo_pages::routes())
         .merge(inboxes::routes())
         .merge(me::routes())
         .merge(messages::routes())

@@ -16,6 +16,8 @@ struct Dist;
 
 /// Where other parts of the role live: an unknown path there is no page of the app.
 const NOT_THE_APP: [&str; 5] = ["/api/", "/webhooks/", "/media/", "/forms/", "/chat/"];
+/// The demo pages: a page of their own, for people who are not staff.
+const DEMO: &str = "/try/";
 /// File names under it carry their content's hash.
 const HASHED: &str = "assets/";
 /// What the browser asks again about each time: it usually gets a 304.
@@ -46,8 +48,13 @@ async fn serve(request: Request) -> Response {
     if name.rsplit('/').next().is_some_and(|last| last.contains('.')) {
         return Error::NotFound("page").into_response();
     }
-    match Dist::get("index.html") {
-        Some(page) => answer("index.html", page, request.headers()),
+    let page = if path.starts_with(DEMO) {
+        "try.html"
+    } else {
+        "index.html"
+    };
+    match Dist::get(page) {
+        Some(file) => answer(page, file, request.headers()),
         None => (
             StatusCode::OK,
             [(header::CACHE_CONTROL, ASK_AGAIN)],

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
@@ -65,9 +65,19 @@ async fn twilio(
 async fn phone(
     State(exchange): State<Exchange>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     place: Option<Extension<Place>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    // A browser always says whose page it is; what says nothing is no browser, and has the token all the same.
+    let foreign = headers.get(header::ORIGIN).is_some_and(|origin| {
+        !origin
+            .to_str()
+            .is_ok_and(|origin| hub::origin::is_ours(&exchange.hub, &headers, origin))
+    });
+    if foreign {
+        return refuse();
+    }
     match admit(&exchange, Purpose::Phone, &token).await {
         Some(expected) => open(exchange, upgrade, expected, place),
         None => refuse(),

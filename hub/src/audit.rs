@@ -113,20 +113,41 @@ async fn write(tx: &mut Tx, actor_kind: &str, actor_id: Option<Uuid>, line: Line
 #[derive(Serialize, Deserialize)]
 struct Position(AuditId);
 
+/// Which lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of this person or key only.
+    pub actor: Option<Uuid>,
+    /// Of this deed only (`staff.invited`), or of all deeds about a noun (`staff`).
+    pub action: Option<String>,
+}
+
 /// The tenant's log, newest first.
-pub async fn list(hub: &Hub, tenant: TenantId, limit: u32, cursor: Option<&str>) -> Result<Page<Entry>> {
-    let after: Option<Position> = cursor::open(hub, tenant, "audit", cursor)?;
+pub async fn list(
+    hub: &Hub,
+    tenant: TenantId,
+    wanted: &Wanted,
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<Page<Entry>> {
+    let query = format!("audit?{wanted:?}");
+    let after: Option<Position> = cursor::open(hub, tenant, &query, cursor)?;
     let mut tx = hub.db.tenant(tenant).await?;
     let entries = sqlx::query_as!(
         Entry,
         "SELECT id, actor_kind, actor_id, action, target_kind, target_id, detail, at FROM audit_log
-         WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
+         WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id < $2)
+           AND ($4::uuid IS NULL OR actor_id = $4)
+           AND ($5::text IS NULL OR action = $5 OR starts_with(action, $5 || '.'))
+         ORDER BY id DESC LIMIT $3",
         tenant.uuid(),
         after.map(|Position(id)| id.uuid()),
-        i64::from(limit) + 1
+        i64::from(limit) + 1,
+        wanted.actor,
+        wanted.action
     )
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    Page::cut(hub, tenant, "audit", limit, entries, |entry| Position(entry.id))
+    Page::cut(hub, tenant, &query, limit, entries, |entry| Position(entry.id))
 }

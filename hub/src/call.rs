@@ -1,6 +1,7 @@
 //! Calls: what a caller and we did on the telephone; how one begins, is taken up, ends, and is looked up.
 
 pub mod begin;
+mod browser;
 pub mod close;
 pub mod context;
 pub mod list;
@@ -10,6 +11,7 @@ pub mod staff;
 pub mod status;
 pub mod sweep;
 pub mod token;
+pub mod visitor;
 pub mod work;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,8 @@ pub struct Call {
     pub from_address: String,
     /// The called number.
     pub to_address: String,
+    /// Whether somebody called from the public demo page.
+    pub visitor: bool,
     /// Who called, when known.
     pub contact: Option<ContactRef>,
     /// Where it stands among their messages.
@@ -178,6 +182,7 @@ struct Row {
     direction: String,
     from_address: String,
     to_address: String,
+    visitor: bool,
     contact_id: Option<ContactId>,
     contact_name: Option<String>,
     conversation_id: Option<ConversationId>,
@@ -208,6 +213,7 @@ impl From<Row> for Call {
             direction: row.direction,
             from_address: row.from_address,
             to_address: row.to_address,
+            visitor: row.visitor,
             contact: row.contact_id.map(|id| ContactRef {
                 id,
                 name: row.contact_name,
@@ -248,7 +254,8 @@ pub async fn get(tx: &mut Tx, call: CallId) -> Result<Call> {
     let tenant = tx.tenant();
     sqlx::query_as!(
         Row,
-        r#"SELECT c.id, c.source, c.direction, c.from_address, c.to_address, c.contact_id, k.name AS "contact_name?",
+        r#"SELECT c.id, c.source, c.direction, c.from_address, c.to_address,
+                  c.visitor IS NOT NULL AS "visitor!", c.contact_id, k.name AS "contact_name?",
                   c.conversation_id, c.inbox_id, i.name AS "inbox_name?", c.state, c.agent, c.outcome, c.fallback,
                   c.summary, c.started_at, c.answered_at, c.ended_at, c.version
            FROM calls c

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::ids::{CallId, TenantId};
 use crate::kv::Script;
-use crate::{Hub, keys};
+use crate::{Hub, keys, tenant};
 
 pub use drift::{Drift, drift, without_slot};
 pub use lease::{Capacity, Lease};
@@ -38,6 +38,17 @@ pub struct Limits {
     pub tenant: usize,
     /// Of all tenants together.
     pub fleet: usize,
+}
+
+impl Limits {
+    /// What holds for this tenant's calls.
+    pub async fn of(hub: &Hub, tenant: TenantId) -> crate::Result<Self> {
+        let own = tenant::get(hub, tenant).await?.max_concurrent_calls;
+        Ok(Self {
+            tenant: usize::try_from(own).unwrap_or(0),
+            fleet: hub.config.calls.concurrent_max as usize,
+        })
+    }
 }
 
 /// Which limit was reached.

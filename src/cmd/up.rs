@@ -103,6 +103,9 @@ async fn run_roles(
         hub.config.public("/")
     };
     progress::line(&format!("Switchboard is ready: {link}"));
+    if let Some(page) = demo::page(&hub).await? {
+        progress::line(&format!("The receptionist, as callers meet it: {page}"));
+    }
     process::serve(&hub, signals, drain, Box::pin(roles(hub.clone(), listener))).await
 }
 

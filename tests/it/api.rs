@@ -5,6 +5,7 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+mod demo_pages;
 mod document;
 mod fixtures;
 mod gate;

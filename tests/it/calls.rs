@@ -12,4 +12,5 @@ mod listen;
 mod office;
 mod receptionist;
 mod resume;
+mod visitors;
 mod webhooks;

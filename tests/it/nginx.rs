@@ -17,7 +17,7 @@ enum Answers {
 }
 
 /// Paths of every kind, and who answers each.
-const ROUTES: [(&str, &str, Answers); 35] = [
+const ROUTES: [(&str, &str, Answers); 39] = [
     ("GET", "/", Answers::Api),
     ("GET", "/inbox/0192", Answers::Api),
     ("GET", "/healthz", Answers::Api),
@@ -52,6 +52,10 @@ const ROUTES: [(&str, &str, Answers); 35] = [
     ("POST", "/webhooks/mail/demo", Answers::Api),
     ("POST", "/forms/key", Answers::Api),
     ("GET", "/widget.js", Answers::Api),
+    ("GET", "/try/key", Answers::Api),
+    ("GET", "/api/v1/demo-pages/key", Answers::Api),
+    ("POST", "/api/v1/demo-pages/key/calls", Answers::Api),
+    ("PUT", "/api/v1/inboxes/0192/demo-page", Answers::Api),
     ("GET", "/webhooks/twilio/voicemail", Answers::Api),
 ];
 

@@ -47,6 +47,8 @@ async fn read(exchange: &Exchange, tenant: TenantId, call: &Call) -> hub::Result
     let mut tx = hub.db.tenant(tenant).await?;
     let (settings, _version) = agent_settings::get(&mut tx).await?;
     let before = match &call.contact {
+        // Visitors are told apart by address only: what another one said there before is not for this one's ears.
+        Some(_) if call.visitor => Vec::new(),
         Some(contact) => hub::call::context::last_words(&mut tx, contact.id, BEFORE_MAX).await?,
         None => Vec::new(),
     };
@@ -60,7 +62,11 @@ async fn read(exchange: &Exchange, tenant: TenantId, call: &Call) -> hub::Result
     let zone = jiff::tz::TimeZone::get(zone_name).unwrap_or(jiff::tz::TimeZone::UTC);
     Ok(Briefing {
         business: business.name,
-        contact: call.contact.as_ref().and_then(|contact| contact.name.clone()),
+        contact: call
+            .contact
+            .as_ref()
+            .filter(|_| !call.visitor)
+            .and_then(|contact| contact.name.clone()),
         from: call.from_address.clone(),
         before,
         open: settings.hours.as_ref().map(|hours| hours.is_open(now)),

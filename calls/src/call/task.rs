@@ -7,11 +7,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use connectors::twilio::stream::Words;
 use hub::Hub;
 use hub::call::order::{self, Order};
-use hub::call::{Call, Outcome, Source};
+use hub::call::{Call, Outcome, Source, visitor};
 use hub::capacity::Lease;
 use hub::ids::{CallId, TenantId};
+use hub::turn::Speaker;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -84,8 +86,13 @@ impl Task {
             provider_id,
             ..
         } = arrived;
+        let longest = Duration::from_secs(briefing.settings.max_duration_s.into());
         let limits = Limits {
-            max_duration: Duration::from_secs(briefing.settings.max_duration_s.into()),
+            max_duration: if call.visitor {
+                longest.min(visitor::DURATION_MAX)
+            } else {
+                longest
+            },
             silence: Duration::from_secs(briefing.settings.silence_s.into()),
         };
         let over = CancellationToken::new();
@@ -127,9 +134,7 @@ impl Task {
             self.keep_voicemail(audio);
         }
         let now = self.now();
-        for turn in self.machine.transcript().finished(true, now) {
-            self.scribe.note(Note::Turn(turn));
-        }
+        self.write_down(true, now).await;
         tracing::info!(call.id = %self.call.id, duration_ms = u64::try_from(now.as_millis()).unwrap_or(0), "Call {} leaves this node", self.call.id);
         Box::pin(self.leave(end)).await;
     }
@@ -168,7 +173,7 @@ impl Task {
                 Some(arrived) = self.seat.sockets.recv() => self.adopt(arrived).await,
                 () = over.cancelled() => return End::AlreadyOver,
                 () = &mut move_on => return self.drained(),
-                () = &mut tick => if let Some(end) = self.tick() {
+                () = &mut tick => if let Some(end) = self.tick().await {
                     return end;
                 },
             }
@@ -209,12 +214,37 @@ impl Task {
         self.machine.stream_replaced(self.now());
     }
 
-    fn tick(&mut self) -> Option<End> {
-        let now = self.now();
-        self.machine.tick(now);
-        for turn in self.machine.transcript().finished(false, now) {
+    /// Turns that are final go to the scribe, and to a visitor's own browser.
+    async fn write_down(&mut self, last: bool, now: Duration) {
+        for turn in self.machine.transcript().finished(last, now) {
+            let (speaker, text) = (turn.speaker, &turn.text);
+            self.show((turn.ordinal, speaker, text, true)).await;
             self.scribe.note(Note::Turn(turn));
         }
+    }
+
+    /// A visitor reads along on the socket of their own call; staff have the feed.
+    async fn show(&mut self, (ordinal, speaker, text, whole): (i32, Speaker, &str, bool)) {
+        if !self.call.visitor || speaker == Speaker::Tool {
+            return;
+        }
+        let words = Words {
+            ordinal,
+            speaker: speaker.as_str(),
+            text,
+            whole,
+        };
+        if let Some(socket) = &mut self.socket
+            && !socket.transcribe(&words).await
+        {
+            self.socket = None;
+        }
+    }
+
+    async fn tick(&mut self) -> Option<End> {
+        let now = self.now();
+        self.machine.tick(now);
+        self.write_down(false, now).await;
         if self.socket.is_some() && self.quality.silent_for(now) > MEDIA_LIMIT {
             tracing::warn!(call.id = %self.call.id, "Call {} sends no audio", self.call.id);
             self.socket = None;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
-use connectors::twilio::stream::Writer;
+use connectors::twilio::stream::{Words, Writer};
 use hub::serve::Place;
 
 /// A peer that does not read for this long is gone.
@@ -71,6 +71,16 @@ impl Socket {
     /// Closes with "policy violation".
     pub(crate) async fn close(mut self, reason: &'static str) {
         self.finish(close_code::POLICY, reason).await;
+    }
+
+    /// Closes with "try again later".
+    pub(crate) async fn busy(mut self) {
+        self.finish(close_code::AGAIN, "all lines are taken").await;
+    }
+
+    /// Words of the call, for a browser that has no feed.
+    pub(crate) async fn transcribe(&mut self, words: &Words<'_>) -> bool {
+        self.send(words.message()).await
     }
 
     /// Closes as usual: Twilio goes on with what follows in its document.

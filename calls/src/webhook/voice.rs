@@ -10,9 +10,9 @@ use hub::call::begin::{NewCall, begin};
 use hub::call::{Call, Outcome, Source, State as Stage, progress};
 use hub::capacity::{self, Admission, Lease, Limits};
 use hub::contact::{self, IdentityKind};
+use hub::conversation;
 use hub::ids::{CallId, TenantId};
 use hub::inbox::Channel;
-use hub::{conversation, tenant};
 
 use super::signed::Signed;
 use super::{document, twiml};
@@ -100,6 +100,7 @@ async fn write(exchange: &Exchange, signed: &Signed) -> hub::Result<(Call, Arc<A
         conversation: place,
         from: &from,
         to: &inbox.address,
+        visitor: None,
     };
     let (call, new) = begin(&mut tx, new).await?;
     let (settings, _version) = agent_settings::get(&mut tx).await?;
@@ -123,11 +124,7 @@ fn closed(exchange: &Exchange, settings: &AgentSettings) -> Option<Fallback> {
 
 async fn slot(exchange: &Exchange, tenant: TenantId, call: CallId) -> hub::Result<Option<Lease>> {
     let hub = &exchange.hub;
-    let own = tenant::get(hub, tenant).await?.max_concurrent_calls;
-    let limits = Limits {
-        tenant: usize::try_from(own).unwrap_or(0),
-        fleet: hub.config.calls.concurrent_max as usize,
-    };
+    let limits = Limits::of(hub, tenant).await?;
     Ok(match capacity::acquire(hub, tenant, call, limits).await {
         Admission::Admitted(lease) => Some(lease),
         Admission::Full(_) => None,

@@ -227,6 +227,26 @@ fn digit(raw: &RawDtmf) -> Result<char, Malformed> {
     }
 }
 
+/// What one side said, or is saying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Words<'a> {
+    /// The turn's place in the call; later words of the same turn replace the earlier ones.
+    pub ordinal: i32,
+    /// `caller`, `agent` or `staff`.
+    pub speaker: &'a str,
+    /// What was said; of an interrupted reply, what was heard of it.
+    pub text: &'a str,
+    /// Whether nothing of this turn follows.
+    pub whole: bool,
+}
+
+impl Words<'_> {
+    /// The message that carries them. Not Twilio's: only the browser phone knows it.
+    pub fn message(&self) -> String {
+        serde_json::json!({ "event": "transcript", "transcript": self }).to_string()
+    }
+}
+
 /// Writes messages to one stream; the constant part of each is made once.
 #[derive(Clone, Debug)]
 pub struct Writer {

@@ -5,6 +5,7 @@
 //! through. An account that keeps being guessed at answers ever more slowly; a browser that signed in to it before has a
 //! count of its own, so that a stranger cannot lock the owner out.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,6 +195,17 @@ fn hashed(hub: &Hub, limit: Limit, subject: &str) -> String {
     mac.update(subject.as_bytes());
     let full: [u8; 32] = mac.finalize().into_bytes().into();
     hex::encode(full.split_at(16).0)
+}
+
+/// An IPv6 customer has a whole /64: all of it is one sender.
+pub(crate) fn neighbourhood(sender: IpAddr) -> String {
+    match sender {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}")
+        }
+    }
 }
 
 fn millis(time: Duration) -> i64 {

@@ -24,6 +24,8 @@ pub struct NewCall<'a> {
     pub from: &'a str,
     /// The called number.
     pub to: &'a str,
+    /// A visitor of the demo page, by the hash of their address.
+    pub visitor: Option<&'a str>,
 }
 
 /// Writes the row and tells screens. Told again, answers the first one; the flag says whether it is new.
@@ -31,8 +33,8 @@ pub async fn begin(tx: &mut Tx, new: NewCall<'_>) -> Result<(Call, bool)> {
     let (tenant, now) = (tx.tenant(), tx.now());
     let written = sqlx::query_scalar!(
         "INSERT INTO calls (tenant_id, id, inbox_id, contact_id, conversation_id, provider_id, source, direction,
-                            from_address, to_address, state, started_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'in', $8, $9, 'ringing', $10)
+                            from_address, to_address, state, started_at, visitor)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'in', $8, $9, 'ringing', $10, $11)
          ON CONFLICT (tenant_id, provider_id) DO NOTHING RETURNING id",
         tenant.uuid(),
         new.id.uuid(),
@@ -43,7 +45,8 @@ pub async fn begin(tx: &mut Tx, new: NewCall<'_>) -> Result<(Call, bool)> {
         new.source.as_str(),
         new.from,
         new.to,
-        now as _
+        now as _,
+        new.visitor
     )
     .fetch_optional(&mut **tx)
     .await?;

@@ -36,6 +36,10 @@ pub async fn afterwards(tx: &mut Tx, call: &Call) -> Result<()> {
     let Some(conversation) = call.conversation_id else {
         return Ok(());
     };
+    // A visitor of the demo page who went away before anybody spoke waits for no answer.
+    if call.visitor && call.state == State::NotTaken {
+        return Ok(());
+    }
     let text = match call.duration_ms {
         Some(ms) => format!("Phone call, {}:{:02}", ms / 60_000, ms / 1_000 % 60),
         None => "Missed call".to_owned(),

@@ -38,7 +38,8 @@ pub async fn list(
     };
     let rows = sqlx::query_as!(
         Row,
-        r#"SELECT c.id, c.source, c.direction, c.from_address, c.to_address, c.contact_id, k.name AS "contact_name?",
+        r#"SELECT c.id, c.source, c.direction, c.from_address, c.to_address,
+                  c.visitor IS NOT NULL AS "visitor!", c.contact_id, k.name AS "contact_name?",
                   c.conversation_id, c.inbox_id, i.name AS "inbox_name?", c.state, c.agent, c.outcome, c.fallback,
                   c.summary, c.started_at, c.answered_at, c.ended_at, c.version
            FROM calls c

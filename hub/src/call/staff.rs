@@ -2,20 +2,18 @@
 
 use std::time::Duration;
 
-use crate::audit::{self, Line};
-use crate::contact::IdentityKind;
+use crate::audit;
 use crate::error::Result;
 use crate::ids::{CallId, InboxId};
 use crate::inbox::Channel;
 use crate::job::NewJob;
 use crate::principal::{Actor, Principal};
-use crate::{Hub, contact, conversation, inbox};
+use crate::{Hub, inbox};
 
-use super::begin::{NewCall, begin};
+use super::browser::Line;
 use super::order::{self, Order};
-use super::token::{self, Purpose};
 use super::work::HangUp;
-use super::{Call, Source, get};
+use super::{Call, get};
 
 /// A browser has this long to connect its microphone.
 const TOKEN_LIFE: Duration = Duration::from_mins(5);
@@ -32,7 +30,7 @@ pub async fn hang_up(hub: &Hub, by: &Principal, call: CallId) -> Result<()> {
     audit::record(
         &mut tx,
         Some(by),
-        Line::new("call.hung_up").target("call", call.uuid()),
+        audit::Line::new("call.hung_up").target("call", call.uuid()),
     )
     .await?;
     let job = NewJob::of(&HangUp { call })?
@@ -48,6 +46,9 @@ pub async fn hang_up(hub: &Hub, by: &Principal, call: CallId) -> Result<()> {
 }
 
 /// A call from a browser, and the token that opens its media socket.
+///
+/// # Errors
+/// `lines_busy` when the tenant's lines are all taken.
 pub async fn phone(hub: &Hub, by: &Principal, inbox: Option<InboxId>) -> Result<(Call, String)> {
     let mut tx = hub.db.tenant(by.tenant()).await?;
     let inbox = match inbox {
@@ -57,38 +58,16 @@ pub async fn phone(hub: &Hub, by: &Principal, inbox: Option<InboxId>) -> Result<
             .into_iter()
             .find(|inbox| inbox.channel == Channel::Voice),
     };
-    let (mut who, mut place) = (None, None);
-    if let Some(inbox) = &inbox {
-        // Whoever tries the agent out is somebody it can take a message from.
-        let name = match by.actor() {
-            Actor::Staff { name, .. } => Some(&**name),
-            Actor::ApiKey { .. } => None,
-        };
-        let address = by.actor_id().to_string();
-        let known = contact::meet(&mut tx, IdentityKind::Visitor, &address, name).await?;
-        place = Some(conversation::between(&mut tx, known.contact, inbox.id, Channel::Voice, None).await?);
-        who = Some(known.contact);
-    }
-    let id = CallId::at(tx.now());
-    let provider_id = id.to_string();
-    let new = NewCall {
-        id,
-        provider_id: &provider_id,
-        source: Source::Phone,
-        inbox: inbox.as_ref().map(|inbox| inbox.id),
-        contact: who,
-        conversation: place,
-        from: "browser",
-        to: inbox.as_ref().map_or("browser", |inbox| &inbox.address),
-    };
-    let (call, _new) = begin(&mut tx, new).await?;
     tx.commit().await?;
-    let token = token::mint(
-        hub,
-        Purpose::Phone,
-        by.tenant(),
-        id,
-        hub.clock.now().after(TOKEN_LIFE),
-    );
-    Ok((call, token))
+    // Whoever tries the agent out is somebody it can take a message from.
+    let name = match by.actor() {
+        Actor::Staff { name, .. } => Some(&**name),
+        Actor::ApiKey { .. } => None,
+    };
+    let address = by.actor_id().to_string();
+    let line = Line::take(hub, by.tenant()).await?;
+    let mut tx = hub.db.tenant(by.tenant()).await?;
+    let call = line.ring(&mut tx, inbox.as_ref(), (&address, name), None).await?;
+    tx.commit().await?;
+    Ok((call, line.token(hub, TOKEN_LIFE)))
 }

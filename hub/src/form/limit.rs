@@ -17,17 +17,6 @@ const FORM: Limit = Limit::steady("form", 100, Duration::from_secs(1));
 /// # Errors
 /// `TooMany`, with the time to wait.
 pub async fn admit(hub: &Hub, key: &str, sender: IpAddr) -> Result<()> {
-    throttle::charge(hub, SENDER, &format!("{key}|{}", neighbourhood(sender))).await?;
+    throttle::charge(hub, SENDER, &format!("{key}|{}", throttle::neighbourhood(sender))).await?;
     throttle::charge(hub, FORM, key).await
-}
-
-/// An IPv6 customer has a whole /64: all of it is one sender.
-fn neighbourhood(sender: IpAddr) -> String {
-    match sender {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}")
-        }
-    }
 }

@@ -94,6 +94,27 @@ pub async fn replay(hub: &Hub, principal: &Principal, job: JobId) -> Result<()> 
     Ok(())
 }
 
+/// Forgets a dead letter: what it wanted will not be done.
+///
+/// # Errors
+/// `NotFound` unless it is a dead letter of this tenant.
+pub async fn discard(hub: &Hub, principal: &Principal, job: JobId) -> Result<()> {
+    let mut tx = hub.db.tenant(principal.tenant()).await?;
+    let kind = sqlx::query_scalar!(
+        "DELETE FROM jobs WHERE tenant_id = $1 AND id = $2 AND state = 'dead' RETURNING kind",
+        principal.tenant().uuid(),
+        job.uuid()
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(Error::NotFound("job"))?;
+    let line = Line::new("job.discarded")
+        .target("job", job.uuid())
+        .detail(serde_json::json!({ "kind": kind }));
+    audit::record(&mut tx, Some(principal), line).await?;
+    tx.commit().await
+}
+
 async fn revive(tx: &mut Tx, job: JobId) -> Result<stream::Hint> {
     let tenant = tx.tenant();
     let row = sqlx::query!(

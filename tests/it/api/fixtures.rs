@@ -41,6 +41,14 @@ pub(super) fn fixtures() -> Vec<Fixture> {
             json!({ "name": "Another" }),
             200,
         ),
+        line("GET", "/inboxes/{id}/demo-page", "voice_inboxes", none(), 200),
+        line(
+            "PUT",
+            "/inboxes/{id}/demo-page",
+            "voice_inboxes",
+            json!({ "enabled": true }),
+            200,
+        ),
         line("GET", "/contacts/{id}", "contacts", none(), 200),
         line(
             "PATCH",
@@ -77,6 +85,7 @@ pub(super) fn fixtures() -> Vec<Fixture> {
         line("POST", "/calls/{id}/audio-ticket", "calls", none(), 200),
         line("GET", "/calls/{id}/audio", "calls", none(), 400),
         line("POST", "/jobs/{id}/replay", "jobs", none(), 202),
+        line("DELETE", "/jobs/{id}", "jobs", none(), 204),
     ]
 }
 

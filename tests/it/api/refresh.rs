@@ -72,7 +72,9 @@ async fn two_tabs_get_one_successor_and_a_third_use_ends_the_family() {
     // Inside the window, but its successor was used: no tab does that.
     assert_eq!(follow(&world, &first).await, Err("refresh_reused"));
     assert_eq!(follow(&world, &third).await, Err("bad_refresh"));
-    let log = hub::audit::list(&world.hub, acme, 10, None).await.unwrap();
+    let log = hub::audit::list(&world.hub, acme, &hub::audit::Wanted::default(), 10, None)
+        .await
+        .unwrap();
     assert!(log.items.iter().any(|line| line.action == "auth.token_reused"));
 }
 

@@ -26,6 +26,7 @@ async fn ring(office: &Office) -> (CallId, String) {
         conversation: None,
         from: "browser",
         to: OURS,
+        visitor: None,
     };
     begin(&mut tx, new).await.unwrap();
     tx.commit().await.unwrap();
@@ -41,7 +42,7 @@ async fn ring(office: &Office) -> (CallId, String) {
     )
 }
 
-fn start(call: &str) -> Message {
+pub(super) fn start(call: &str) -> Message {
     let start = json!({ "event": "start", "sequenceNumber": "1", "streamSid": "MZ1", "start": {
         "streamSid": "MZ1", "accountSid": "browser", "callSid": call, "tracks": ["inbound"], "customParameters": {},
         "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 } } });

@@ -390,6 +390,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/demo-pages/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a visitor of a demo page is shown. A page that is switched off answers like one that never was. */
+        get: operations["welcome_visitor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/demo-pages/{key}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A visitor calls the agent: a token for the media socket of that one call, which speaks Twilio's stream protocol and
+         *     carries the call's own transcript. Limited by address and by page; takes one of the business's lines.
+         */
+        post: operations["create_demo_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/inboxes": {
         parameters: {
             query?: never;
@@ -425,6 +462,24 @@ export interface paths {
         patch: operations["update_inbox"];
         trace?: never;
     };
+    "/api/v1/inboxes/{id}/demo-page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A number's demo page. */
+        get: operations["get_demo_page"];
+        /** Switches a number's demo page on or off. */
+        put: operations["set_demo_page"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/dead": {
         parameters: {
             query?: never;
@@ -454,6 +509,23 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forgets a job that was given up: what it wanted will not be done. */
+        delete: operations["discard_job"];
         options?: never;
         head?: never;
         patch?: never;
@@ -941,6 +1013,8 @@ export interface components {
              * @description Grows with each change.
              */
             version: number;
+            /** @description Whether somebody called from the public demo page. */
+            visitor: boolean;
         };
         /** @description A contact, named. */
         CallContact: {
@@ -1128,6 +1202,27 @@ export interface components {
             payload: Record<string, never>;
             /** @description Its line. */
             queue: components["schemas"]["Queue"];
+        };
+        /** @description How a visitor's page reaches the agent. */
+        DemoCall: {
+            /** @description The call. */
+            call_id: components["schemas"]["CallId"];
+            /** @description The media socket's path, which opens this call only. */
+            url: string;
+        };
+        /** @description A number's demo page, as its owner sees it. */
+        DemoPage: {
+            /** @description Whether anybody may call there now. */
+            enabled: boolean;
+            /** @description Its public address; none before it was first switched on. */
+            url?: string | null;
+        };
+        /** @description What a demo page should be. */
+        DemoPageChange: {
+            /** @description Whether anybody may call there. */
+            enabled: boolean;
+            /** @description Gives it another address: the one before leads nowhere from then on. */
+            new_address?: boolean;
         };
         /**
          * @description Which way a message goes.
@@ -1477,6 +1572,8 @@ export interface components {
                  * @description Grows with each change.
                  */
                 version: number;
+                /** @description Whether somebody called from the public demo page. */
+                visitor: boolean;
             }[];
             /** @description Asks for what follows; none at the end. */
             next_cursor?: string | null;
@@ -1887,6 +1984,18 @@ export interface components {
             /** @description In the order in which they began. */
             items: components["schemas"]["Turn"][];
         };
+        /** @description A demo page, as its visitors see it. */
+        Welcome: {
+            /** @description What the agent calls itself. */
+            agent: string;
+            /** @description The business's name. */
+            business: string;
+            /**
+             * Format: int64
+             * @description A call ends politely after this.
+             */
+            max_duration_s: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -2097,6 +2206,10 @@ export interface operations {
     list_audit: {
         parameters: {
             query?: {
+                /** @description Only what this person or key did. */
+                actor?: string;
+                /** @description Only this deed (`staff.invited`), or all about a noun (`staff`). */
+                action?: string;
                 /** @description Items of a page, 1 to 200. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -2795,6 +2908,66 @@ export interface operations {
             };
         };
     };
+    welcome_visitor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Welcome"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_demo_call: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DemoCall"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_inboxes: {
         parameters: {
             query?: never;
@@ -2889,6 +3062,70 @@ export interface operations {
             };
         };
     };
+    get_demo_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["InboxId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DemoPage"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_demo_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["InboxId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DemoPageChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DemoPage"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_dead_jobs: {
         parameters: {
             query?: {
@@ -2938,6 +3175,34 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Page_QueueStats"];
                 };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discard_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as RFC 9457 problem details. */
             default: {

@@ -49,7 +49,11 @@ impl Task {
             }
             Action::Clear => self.clear().await,
             Action::Agent(order) => self.agent.order(order),
-            Action::Partial(partial) => self.scribe.note(Note::Partial(partial)),
+            Action::Partial(partial) => {
+                let (ordinal, speaker) = (partial.ordinal, partial.speaker);
+                self.show((ordinal, speaker, &partial.text, false)).await;
+                self.scribe.note(Note::Partial(partial));
+            }
             Action::Tool {
                 call,
                 name,
