@@ -1,4 +1,4 @@
-// The build: one page, hashed assets under /assets, audio worklets as their own files.
+// The build: two pages, hashed assets under /assets, audio worklets as their own files.
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import react from '@vitejs/plugin-react'
@@ -19,14 +19,18 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     manifest: true,
     rolldownOptions: {
+      // The staff app, and the demo page for everybody else: neither loads the other.
+      input: ['index.html', 'try.html'],
       output: {
         // A few files that change rarely, instead of one for each icon.
         codeSplitting: {
           groups: [
+            // Shared by both pages, so in neither's files.
+            { name: 'preload', test: /vite\/preload-helper|rolldown\/runtime/, priority: 5 },
             { name: 'react', test: /node_modules\/(react|react-dom|scheduler)\//, priority: 4 },
             {
               name: 'vendor',
-              test: /node_modules\/(@tanstack\/(?!.*virtual)|i18next|react-i18next(?!.*Trans)|zustand|use-sync-external-store|openapi-fetch)/,
+              test: /node_modules\/(@tanstack\/(?!.*virtual)|zustand|use-sync-external-store|openapi-fetch)/,
               priority: 3,
             },
             {
@@ -34,7 +38,7 @@ export default defineConfig({
               test: /node_modules\/(@radix-ui\/(?!react-(dialog|switch)\/)|radix-ui|@floating-ui|aria-hidden|react-remove-scroll)/,
               priority: 2,
             },
-            { name: 'app', test: /src\/(ui\/(?!Dialog|Field|Meter)|api|live|shell|i18n\/(index|format|en))|node_modules\/lucide/, minShareCount: 3 },
+            { name: 'app', test: /src\/(ui\/(?!Dialog|Field|Meter)|api|live|shell|i18n\/(index|format))|node_modules\/lucide/, minShareCount: 3 },
           ],
         },
       },

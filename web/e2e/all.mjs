@@ -1,4 +1,4 @@
-// Every browser test: `npm run e2e`. Starts the built product and the emulated outside, drives every place, then tells the
+// Every browser test: `npm run e2e`; some places: `npm run e2e -- part of a name`. Starts the built product and the emulated outside, drives every place, then tells the
 // whole story, which starts a product of its own.
 import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from './story/cuttable.mjs'
 import { emulate, up } from './story/programs.mjs'
 
+/** Parts of names: only these places, and no story. */
+const wanted = process.argv.slice(2)
 const here = path.dirname(fileURLToPath(import.meta.url))
 
 function run(what, args, env = {}) {
@@ -28,7 +30,11 @@ async function places() {
     const outside = await emulators.ready
     product = up(path.join(home, 'up'), port, url, outside)
     const link = await product.ready
-    run('Every place', ['run.mjs'], { SWITCHBOARD_URL: url, SWITCHBOARD_SIGN_IN_LINK: link })
+    run(wanted.length ? 'Some places' : 'Every place', ['run.mjs', ...wanted], {
+      SWITCHBOARD_URL: url,
+      SWITCHBOARD_SIGN_IN_LINK: link,
+      SWITCHBOARD_OUTSIDE: JSON.stringify(outside),
+    })
   } finally {
     await product?.stop()
     await emulators.stop()
@@ -37,4 +43,4 @@ async function places() {
 }
 
 await places()
-run('The story', ['--test', '--test-reporter=spec', 'story/story.test.mjs'])
+if (!wanted.length) run('The story', ['--test', '--test-reporter=spec', 'story/story.test.mjs'])

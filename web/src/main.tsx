@@ -7,11 +7,11 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { queries } from './api/queries'
 import { renew, useSession } from './api/session'
-import { startLanguages, useDirection } from './i18n'
+import { startLanguages, useLanguage } from './i18n'
 import { router } from './router'
 
 function App() {
-  const { direction } = useDirection()
+  const direction = useLanguage((state) => state.direction)
   return (
     <StrictMode>
       <QueryClientProvider client={queries}>

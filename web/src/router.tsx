@@ -94,6 +94,18 @@ const apiKeys = createRoute({
   component: lazyRouteComponent(() => import('./settings/ApiKeysPage')),
 })
 
+const jobs = createRoute({
+  getParentRoute: () => settings,
+  path: '/jobs',
+  component: lazyRouteComponent(() => import('./settings/JobsPage')),
+})
+
+const audit = createRoute({
+  getParentRoute: () => settings,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('./settings/AuditPage')),
+})
+
 const security = createRoute({
   getParentRoute: () => settings,
   path: '/security',
@@ -109,7 +121,7 @@ export const router = createRouter({
       calls,
       call,
       phone,
-      settings.addChildren([settingsHome, agent, team, inboxes, apiKeys, security]),
+      settings.addChildren([settingsHome, agent, team, inboxes, apiKeys, security, jobs, audit]),
     ]),
   ]),
   defaultPreload: 'intent',

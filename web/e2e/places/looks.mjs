@@ -13,6 +13,8 @@ const places = {
   inboxes: '/settings/inboxes',
   'api-keys': '/settings/api-keys',
   security: '/settings/security',
+  jobs: '/settings/jobs',
+  audit: '/settings/audit',
 }
 
 const there = (locator) => locator.waitFor({ timeout: 5000 }).then(

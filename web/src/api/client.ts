@@ -1,7 +1,6 @@
 // The REST client: typed by the OpenAPI document, signed with the access token, failing with one kind of error.
 import createClient, { type Middleware } from 'openapi-fetch'
 import type { Complete, Problem } from './model'
-import type { paths as pending } from './pending'
 import type { paths } from './schema'
 import { token, tokenAfterRefusal } from './session'
 
@@ -70,7 +69,7 @@ async function refusal(response: Response): Promise<ApiError> {
   }
 }
 
-export const api = createClient<paths & pending>({ baseUrl: location.origin, fetch: timedFetch })
+export const api = createClient<paths>({ baseUrl: location.origin, fetch: timedFetch })
 api.use(signing)
 
 /** Every request has an end: a server that accepts and never answers counts as not there. */

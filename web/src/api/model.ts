@@ -1,9 +1,7 @@
 // The API's nouns under short names; the generated schema stays out of the rest of the code.
-import type { components as pending } from './pending'
 import type { components } from './schema'
 
 type Schemas = components['schemas']
-type Pending = pending['schemas']
 
 /** The server always writes a field, as null when there is nothing: the document calls that optional, we do not. */
 export type Complete<T> = T extends (infer Item)[]
@@ -28,9 +26,11 @@ export type Conversation = Complete<Schemas['Conversation']> & { unread?: number
 export type ConversationCounts = Schemas['Counts']
 export type Attachment = Complete<Schemas['Attachment']>
 export type Message = Complete<Schemas['Message']>
-export type Call = Pending['Call']
-export type Turn = Pending['Turn']
-export type AgentSettings = Pending['AgentSettings']
+export type Call = Complete<Schemas['Call']>
+export type Turn = Complete<Schemas['Turn']>
+export type AgentSettings = Complete<Schemas['AgentSettings']>
+export type DeadJob = Complete<Schemas['DeadJob']>
+export type AuditEntry = Complete<Omit<Schemas['Entry'], 'detail'>> & { detail: Record<string, unknown> }
 export type TotpSetup = Schemas['TotpSecret']
 
 export interface Page<T> {

@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query'
 import { type ConversationFilter, keys } from '@/live/patch'
 import { api, ApiError, body } from './client'
-import type { AgentSettings, Conversation, Page } from './model'
+import type { AgentSettings, AuditEntry, Conversation, DeadJob, Page } from './model'
 
 export const queries = new QueryClient({
   defaultOptions: {
@@ -104,6 +104,32 @@ export const apiKeysQuery = queryOptions({
   queryKey: keys.apiKeys,
   queryFn: ({ signal }) => body(api.GET('/api/v1/api-keys', { signal })),
 })
+
+export const demoPageQuery = (inboxId: string) =>
+  queryOptions({
+    queryKey: keys.demoPage(inboxId),
+    queryFn: ({ signal }) => body(api.GET('/api/v1/inboxes/{id}/demo-page', { params: { path: { id: inboxId } }, signal })),
+  })
+
+/** No event tells of these: they are read anew each time the page is opened. */
+export const deadJobsQuery = infiniteQueryOptions({
+  queryKey: keys.deadJobs,
+  queryFn: ({ pageParam, signal }): Promise<Page<DeadJob>> =>
+    body(api.GET('/api/v1/jobs/dead', { params: { query: { limit: PAGE, cursor: pageParam ?? undefined } }, signal })),
+  initialPageParam: null as string | null,
+  getNextPageParam: (page) => page.next_cursor,
+  staleTime: 0,
+})
+
+export const auditQuery = (wanted: { actor?: string; action?: string }) =>
+  infiniteQueryOptions({
+    queryKey: keys.audit(wanted),
+    queryFn: ({ pageParam, signal }): Promise<Page<AuditEntry>> =>
+      body(api.GET('/api/v1/audit', { params: { query: { ...wanted, limit: PAGE, cursor: pageParam ?? undefined } }, signal })),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    staleTime: 0,
+  })
 
 export interface VersionedSettings {
   settings: AgentSettings

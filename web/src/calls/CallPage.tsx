@@ -3,7 +3,7 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { ArrowLeft, MessageSquare, PhoneOff } from 'lucide-react'
 import { useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { api } from '@/api/client'
 import type { Call, Turn } from '@/api/model'
 import { callQuery, turnsQuery } from '@/api/queries'
@@ -134,7 +134,7 @@ function Facts({ call }: { call: Call }) {
     [t('call.started'), full(call.started_at)],
   ]
   if (call.duration_ms !== null) rows.push([t('call.length'), duration(call.duration_ms)])
-  if (call.agent) rows.push([t('call.agent'), t(`agent.${call.agent}`)])
+  if (call.agent) rows.push([t('call.agent'), t(`agent.${call.agent as 'realtime'}`)])
   if (call.fallback) rows.push([t('call.fallback'), t(`fallback.${call.fallback as 'voicemail'}`, { defaultValue: call.fallback })])
   return (
     <dl className="flex flex-col gap-3 text-sm">

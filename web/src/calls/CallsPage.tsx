@@ -2,7 +2,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import { AudioLines, PhoneCall, PhoneIncoming, PhoneMissed } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Call } from '@/api/model'
 import { callsQuery } from '@/api/queries'
 import { dateAndTime, duration, full, number } from '@/i18n/format'

@@ -1,5 +1,5 @@
 // The whole call at a glance: who spoke when, the caller above, we below, and where we were cut short.
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Turn } from '@/api/model'
 import { stopwatch } from '@/i18n/format'
 

@@ -1,6 +1,6 @@
 // One click listens, the next stops.
 import { Headphones, Square } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { Button } from '@/ui/Button'
 import { listen, stopListening, useListening } from './listening'
 

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { PhoneIncoming } from 'lucide-react'
 import { useCallback } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Call } from '@/api/model'
 import { turnsQuery } from '@/api/queries'
 import { stopwatch } from '@/i18n/format'
@@ -34,7 +34,7 @@ export function LiveCallCard({ call }: { call: Call }) {
                 <Address>{call.from_address}</Address> ·{' '}
               </>
             )}
-            {call.source === 'phone' ? t('call.from_browser') : call.inbox && <bdi>{call.inbox.name}</bdi>}
+            {call.visitor ? t('call.from_demo') : call.source === 'phone' ? t('call.from_browser') : call.inbox && <bdi>{call.inbox.name}</bdi>}
           </p>
         </div>
         <Clock call={call} />

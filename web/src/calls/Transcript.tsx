@@ -1,7 +1,7 @@
 // What was said, in two lanes: the caller's on one side, ours on the other; what the caller never heard is struck.
 import { useQuery } from '@tanstack/react-query'
 import { Scissors, Wrench } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Turn } from '@/api/model'
 import { turnsQuery } from '@/api/queries'
 import { latency, stopwatch } from '@/i18n/format'

@@ -1,10 +1,9 @@
 // How a call came out, in words.
-import type { TFunction } from 'i18next'
-import i18next from 'i18next'
+import { t as now, type Translate } from '@/i18n'
 import type { Call } from '@/api/model'
 
 /** "Answered by the agent", "Not taken: all lines were busy" … */
-export function outcomeWords(call: Call, t: TFunction): string {
+export function outcomeWords(call: Call, t: Translate): string {
   if (call.state === 'ringing') return t('call.ringing')
   if (call.state === 'live') return t('call.live')
   if (call.state === 'not_taken') return t('call.not_taken', { why: reasonWords(call.outcome) })
@@ -14,7 +13,7 @@ export function outcomeWords(call: Call, t: TFunction): string {
 /** Why it ended or was not taken. A word this version does not know is shown as it came. */
 export function reasonWords(outcome: string | null): string {
   if (!outcome) return ''
-  return i18next.t(`outcome.${outcome as 'silence'}`, { defaultValue: outcome.replaceAll('_', ' ') })
+  return now(`outcome.${outcome as 'silence'}`, { defaultValue: outcome.replaceAll('_', ' ') })
 }
 
 export function callerName(call: Call): { name: string | null; address: string } {

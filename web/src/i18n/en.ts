@@ -19,7 +19,7 @@ const en = {
     unreachable: 'The server does not answer',
     unreachable_help: 'We keep trying. As soon as it answers, you are back where you were.',
     bad_credentials: 'This email and password do not belong together.',
-    totp_required: 'The code is not right, or it was used already. Wait for the next one.',
+    bad_totp: 'The code is not right, or it was used already. Wait for the next one.',
     too_many: 'Too many tries. Wait a moment.',
     opted_out: 'This person has asked not to get text messages. You can only call, or wait until they write START.',
     forbidden: 'Your role does not allow this. An admin can do it.',
@@ -47,7 +47,7 @@ const en = {
     language: 'Language',
     sign_out: 'Sign out',
   },
-  place: { agent: 'Voice agent', team: 'Team', inboxes: 'Numbers and forms', keys: 'API keys', security: 'My security' },
+  place: { agent: 'Voice agent', team: 'Team', inboxes: 'Numbers and forms', keys: 'API keys', security: 'My security', jobs: 'Failed work', audit: 'Audit log' },
   theme: { system: 'As the computer', light: 'Light', dark: 'Dark' },
   role: {
     system_admin: 'Platform',

@@ -1,6 +1,5 @@
 // Times, spans and sizes in the reader's language.
-import i18next from 'i18next'
-import { locale } from './index'
+import { locale, t } from './index'
 
 const made = new Map<string, Intl.DateTimeFormat>()
 
@@ -34,8 +33,8 @@ export function dayOf(at: string | number): number {
 /** "Today", "Yesterday", "Tuesday", or the date. */
 export function day(at: string | number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / 86_400_000)
-  if (days === 0) return i18next.t('time.today')
-  if (days === 1) return i18next.t('time.yesterday')
+  if (days === 0) return t('time.today')
+  if (days === 1) return t('time.yesterday')
   if (days > 1 && days < 7) return dates({ weekday: 'long' }).format(new Date(at))
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear()
   return dates(sameYear ? { day: 'numeric', month: 'long' } : { dateStyle: 'long' }).format(new Date(at))

@@ -1,66 +1,99 @@
-// Languages: English is in the first load, the others come when they are chosen.
-import i18next from 'i18next'
-import { initReactI18next } from 'react-i18next'
+// Languages: only the one that is spoken is loaded, first what the inbox needs, the rest with the pages that need it.
 import { create } from 'zustand'
-import en from './en'
+import type en from './en'
 import type more from './en-more'
 
 export const languages = { en: 'English', he: 'עברית', ar: 'العربية' } as const
 export type Language = keyof typeof languages
 
-const KEY = 'switchboard.language'
+const STORED = 'switchboard.language'
 
-declare module 'i18next' {
-  interface CustomTypeOptions {
-    resources: { translation: typeof en & typeof more }
-    returnNull: false
-  }
+/** Every text's name; one that counts is also asked for without its form (`segments` for `segments_other`). */
+type Names<T, Before extends string = ''> = {
+  [Key in keyof T & string]: T[Key] extends string
+    ? `${Before}${Key}` | (Key extends `${infer Base}_other` ? `${Before}${Base}` : never)
+    : Names<T[Key], `${Before}${Key}.`>
+}[keyof T & string]
+export type Name = Names<typeof en & typeof more>
+
+/** What fills a text's blanks; `count` also chooses its form, `defaultValue` stands in for a text that there is not. */
+interface Values {
+  [blank: string]: string | number | undefined
+  count?: number
+  defaultValue?: string
 }
+export type Translate = (name: Name, values?: Values) => string
 
-const files: Record<Language, () => Promise<{ default: object }>> = {
-  en: () => import('./en-more'),
-  he: () => import('./he'),
-  ar: () => import('./ar'),
+type File = () => Promise<{ default: object }>
+const files: Record<Language, { first: File; more: File }> = {
+  en: { first: () => import('./en'), more: () => import('./en-more') },
+  he: { first: () => import('./he'), more: () => import('./he-more') },
+  ar: { first: () => import('./ar'), more: () => import('./ar-more') },
 }
-const complete = new Map<Language, Promise<void>>()
+const texts: Record<Language, Map<string, string>> = { en: new Map(), he: new Map(), ar: new Map() }
+const loads = new Map<File, Promise<void>>()
 
-/** All texts of a language; English has a first part that is always there. */
-function load(language: Language): Promise<void> {
-  let loading = complete.get(language)
+function load(language: Language, part: 'first' | 'more'): Promise<void> {
+  const file = files[language][part]
+  let loading = loads.get(file)
   if (!loading) {
-    loading = files[language]().then(({ default: texts }) => {
-      i18next.addResourceBundle(language, 'translation', texts, true, true)
-    })
-    loading.catch(() => complete.delete(language))
-    complete.set(language, loading)
+    loading = file().then((loaded) => lay(texts[language], loaded.default, ''))
+    loading.catch(() => loads.delete(file))
+    loads.set(file, loading)
   }
   return loading
 }
 
+function lay(into: Map<string, string>, tree: object, before: string) {
+  for (const [name, value] of Object.entries(tree) as [string, string | object][]) {
+    if (typeof value === 'string') into.set(before + name, value)
+    else lay(into, value, `${before}${name}.`)
+  }
+}
+
+/** Whether a page was shown that needs the second part: a change of language must bring it too. */
+let all = false
+
 /** For pages whose texts are not in the first part: they come together with them. */
 export async function withTexts<T>(page: Promise<T>): Promise<T> {
-  const [loaded] = await Promise.all([page, load(i18next.language as Language)])
+  all = true
+  const [loaded] = await Promise.all([page, load(useLanguage.getState().language, 'more')])
   return loaded
 }
 
-/** The direction is state: menus and arrows of the component library follow it. */
-export const useDirection = create<{ direction: 'ltr' | 'rtl' }>(() => ({ direction: 'ltr' }))
-
-export async function startLanguages() {
-  await i18next.use(initReactI18next).init({
-    lng: 'en',
-    fallbackLng: 'en',
-    resources: { en: { translation: en } },
-    interpolation: { escapeValue: false },
-    showSupportNotice: false,
-  } as Parameters<typeof i18next.init>[0])
-  i18next.services.formatter?.add('number', (value: number) => new Intl.NumberFormat(locale()).format(value))
-  await speak(preferred(), false)
+function speaker(language: Language): Translate {
+  const plurals = new Intl.PluralRules(language)
+  const known = texts[language]
+  return (name, values = {}) => {
+    const form = values.count === undefined ? undefined : (known.get(`${name}_${plurals.select(values.count)}`) ?? known.get(`${name}_other`))
+    const text = form ?? known.get(name) ?? values.defaultValue ?? name
+    return text.replace(/\{\{(\w+)(, number)?\}\}/g, (_, blank: string, counts?: string) => {
+      const value = values[blank] ?? ''
+      return counts ? new Intl.NumberFormat(locale()).format(Number(value)) : String(value)
+    })
+  }
 }
+
+interface Spoken {
+  language: Language
+  /** Menus and arrows of the component library follow it. */
+  direction: 'ltr' | 'rtl'
+  t: Translate
+}
+
+export const useLanguage = create<Spoken>(() => ({ language: 'en', direction: 'ltr', t: speaker('en') }))
+
+/** The texts of the language that is spoken; whoever uses it is drawn anew when that changes. */
+export const useTranslation = useLanguage as () => Spoken
+
+/** Outside of components. */
+export const t: Translate = (name, values) => useLanguage.getState().t(name, values)
+
+export const startLanguages = () => speak(preferred(), false)
 
 function preferred(): Language {
   try {
-    const chosen = localStorage.getItem(KEY)
+    const chosen = localStorage.getItem(STORED)
     if (chosen && chosen in languages) return chosen as Language
   } catch {
     // Storage may be forbidden: the browser's languages decide.
@@ -73,17 +106,14 @@ function preferred(): Language {
 }
 
 export async function speak(language: Language, remember = true) {
-  const first = !complete.size && language === 'en' && !remember
-  // The very first paint in English needs the first part only.
-  if (!first) await load(language)
-  await i18next.changeLanguage(language)
-  const direction = language === 'he' || language === 'ar' ? 'rtl' : 'ltr'
+  await Promise.all([load(language, 'first'), all && load(language, 'more')])
+  const direction = language === 'en' ? 'ltr' : 'rtl'
   document.documentElement.lang = language
   document.documentElement.dir = direction
-  useDirection.setState({ direction })
+  useLanguage.setState({ language, direction, t: speaker(language) })
   if (!remember) return
   try {
-    localStorage.setItem(KEY, language)
+    localStorage.setItem(STORED, language)
   } catch {
     // Then it holds until the page is closed.
   }
@@ -91,5 +121,6 @@ export async function speak(language: Language, remember = true) {
 
 /** For Intl. Arabic with the digits that phone numbers and prices are written with beside it. */
 export function locale(): string {
-  return i18next.language === 'ar' ? 'ar-u-nu-latn' : (i18next.language ?? 'en')
+  const { language } = useLanguage.getState()
+  return language === 'ar' ? 'ar-u-nu-latn' : language
 }

@@ -1,9 +1,11 @@
 // Every language says everything: no text missing, none left over, every blank filled with the same values.
 import { describe, expect, it } from 'vitest'
 import ar from './ar'
+import arMore from './ar-more'
 import en from './en'
 import more from './en-more'
 import he from './he'
+import heMore from './he-more'
 
 type Tree = { [key: string]: string | Tree }
 
@@ -24,8 +26,8 @@ const counting = new Set([...english.keys()].filter((key) => key.endsWith('_othe
 const base = (key: string) => (counting.has(key.replace(PLURAL, '')) ? key.replace(PLURAL, '') : key)
 
 describe.each([
-  ['he', flat(he as Tree)],
-  ['ar', flat(ar as Tree)],
+  ['he', flat({ ...he, ...heMore } as Tree)],
+  ['ar', flat({ ...ar, ...arMore } as Tree)],
 ])('%s', (language, texts) => {
   it('has every text and no other', () => {
     const bases = (map: Map<string, string>) => new Set([...map.keys()].map(base))
@@ -43,4 +45,14 @@ describe.each([
       expect(blanks(text), key).toBe(blanks(original ?? ''))
     }
   })
+})
+
+it('each language is cut at the same place', () => {
+  for (const [first, rest] of [
+    [he, heMore],
+    [ar, arMore],
+  ]) {
+    expect(Object.keys(first!).sort()).toEqual(Object.keys(en).sort())
+    expect(Object.keys(rest!).sort()).toEqual(Object.keys(more).sort())
+  }
 })

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Lock, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
 import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
 import { contactQuery } from '@/api/queries'
 import { useSession } from '@/api/session'

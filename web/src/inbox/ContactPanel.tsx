@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Ban, Mail, Phone, UserRound, X } from 'lucide-react'
 import { useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { api, body } from '@/api/client'
 import type { Contact, Conversation } from '@/api/model'
 import { contactQuery, queries } from '@/api/queries'

@@ -2,7 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { ArrowLeft, CircleCheck, PanelRight, RotateCcw, UserRoundPlus, UserRoundX } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
 import { staffQuery } from '@/api/queries'
 import { useSession } from '@/api/session'

@@ -1,7 +1,7 @@
 // One conversation in the list: who, where, the last words, how long they have waited, whose it is.
 import { Reply, StickyNote } from 'lucide-react'
 import { memo } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
 import { brief, full, number, span } from '@/i18n/format'
 import { Avatar } from '@/ui/Avatar'

@@ -2,7 +2,7 @@
 import { Outlet, useMatch, useNavigate, useSearch } from '@tanstack/react-router'
 import { MessagesSquare } from 'lucide-react'
 import { useMemo } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { type Command, useCommands, useOffer } from '@/shell/commands'
 import { cx } from '@/ui/cx'
 import { Kbd, MOD } from '@/ui/Kbd'

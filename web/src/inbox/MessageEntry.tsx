@@ -2,7 +2,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { Bot, Check, CheckCheck, CircleAlert, CircleHelp, Clock, CloudOff, Lock, RotateCw, Trash2 } from 'lucide-react'
 import { lazy, type ReactNode, Suspense } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { api, ApiError, body } from '@/api/client'
 import type { Message } from '@/api/model'
 import { queries } from '@/api/queries'

@@ -1,7 +1,7 @@
 // A voicemail's player. The sound is fetched when it is first wanted, with the reader's own permission.
 import { Download, LoaderCircle, Pause, Play } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { bytes } from '@/api/client'
 import type { Attachment } from '@/api/model'
 import { stopwatch } from '@/i18n/format'

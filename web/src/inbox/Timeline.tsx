@@ -1,7 +1,7 @@
 // The conversation's one timeline: messages, notes, calls and what happened, by day.
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
 import { messagesQuery } from '@/api/queries'
 import { day } from '@/i18n/format'

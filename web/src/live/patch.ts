@@ -20,6 +20,9 @@ export const keys = {
   inboxes: ['inboxes'] as const,
   apiKeys: ['api-keys'] as const,
   connections: ['connections'] as const,
+  demoPage: (inboxId: string) => ['demo-page', inboxId] as const,
+  deadJobs: ['dead-jobs'] as const,
+  audit: (wanted: { actor?: string; action?: string }) => ['audit', wanted] as const,
   presence: ['presence'] as const,
 }
 

@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router'
 import { Grid3x3, Mic, MicOff, Phone, PhoneOff } from 'lucide-react'
 import { useCallback, useEffect, useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { useSession } from '@/api/session'
 import Transcript from '@/calls/Transcript'
 import { stopwatch } from '@/i18n/format'

@@ -5,8 +5,17 @@ export type FromServer =
   | { event: 'media'; media: { payload: string } }
   | { event: 'mark'; mark: { name: string } }
   | { event: 'clear' }
+  | { event: 'transcript'; transcript: Words }
 
-export type Heard = { sound: Uint8Array } | { mark: string } | { clear: true }
+/** What one side said, or is saying. Later words of the same turn replace the earlier ones. */
+export interface Words {
+  ordinal: number
+  speaker: 'caller' | 'agent' | 'staff'
+  text: string
+  whole: boolean
+}
+
+export type Heard = { sound: Uint8Array } | { mark: string } | { clear: true } | { words: Words }
 
 /** Numbers and names every message of one call, as the protocol wants: counters and times are strings. */
 export class MediaStream {
@@ -98,6 +107,7 @@ export class MediaStream {
     }
     if (message.event === 'media') return { sound: fromBase64(message.media.payload) }
     if (message.event === 'mark') return { mark: message.mark.name }
+    if (message.event === 'transcript') return { words: message.transcript }
     return message.event === 'clear' ? { clear: true } : null
   }
 }

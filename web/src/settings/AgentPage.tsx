@@ -3,7 +3,8 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { PhoneCall, Plus, Trash2 } from 'lucide-react'
 import { useState } from 'react'
-import { Trans, useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
+import { Trans } from '@/i18n/Trans'
 import { api, ApiError } from '@/api/client'
 import type { AgentSettings } from '@/api/model'
 import { agentSettingsQuery, queries, type VersionedSettings } from '@/api/queries'
@@ -39,13 +40,13 @@ export default function AgentPage() {
 }
 
 function Form({ stored }: { stored: VersionedSettings }) {
-  const { t, i18n } = useTranslation()
+  const { t, language } = useTranslation()
   const admin = useAdmin()
   const [draft, setDraft] = useState<AgentSettings | null>(null)
   const now = draft ?? stored.settings
   const set = (part: Partial<AgentSettings>) => setDraft({ ...now, ...part })
   const dirty = draft !== null && JSON.stringify(draft) !== JSON.stringify(stored.settings)
-  const names = new Intl.DisplayNames([i18n.language], { type: 'language' })
+  const names = new Intl.DisplayNames([language], { type: 'language' })
   const number = (event: React.ChangeEvent<HTMLInputElement>) => Number(event.target.value)
   return (
     <Page
@@ -63,8 +64,8 @@ function Form({ stored }: { stored: VersionedSettings }) {
         <Section title={t('settings.agent.who')}>
           <Sentence>
             <Trans
-              i18nKey="settings.agent.s_who"
-              components={{
+              name="settings.agent.s_who"
+              parts={{
                 name: <Input className="max-w-36" aria-label={t('settings.agent.l_name')} value={now.name} onChange={(event) => set({ name: event.target.value })} />,
                 agent: (
                   <Select aria-label={t('settings.agent.l_agent')} value={now.agent} onChange={(event) => set({ agent: event.target.value as AgentSettings['agent'] })}>
@@ -78,8 +79,8 @@ function Form({ stored }: { stored: VersionedSettings }) {
           <p className="text-sm text-ink-3">{t(`settings.agent.help_${now.agent}`)}</p>
           <Sentence>
             <Trans
-              i18nKey="settings.agent.s_voice"
-              components={{
+              name="settings.agent.s_voice"
+              parts={{
                 voice: (
                   <Select aria-label={t('settings.agent.l_voice')} value={now.voice} onChange={(event) => set({ voice: event.target.value })}>
                     {[...new Set([...VOICES, now.voice])].map((voice) => (
@@ -111,8 +112,8 @@ function Form({ stored }: { stored: VersionedSettings }) {
           <Hours hours={now.hours} onChange={(hours) => set({ hours })} />
           <Sentence>
             <Trans
-              i18nKey="settings.agent.s_outside"
-              components={{
+              name="settings.agent.s_outside"
+              parts={{
                 what: (
                   <Select aria-label={t('settings.agent.l_outside')} value={now.outside_hours} onChange={(event) => set({ outside_hours: event.target.value as AgentSettings['outside_hours'] })}>
                     <option value="answer">{t('settings.agent.o_answer')}</option>
@@ -125,8 +126,8 @@ function Form({ stored }: { stored: VersionedSettings }) {
           </Sentence>
           <Sentence>
             <Trans
-              i18nKey="settings.agent.s_busy"
-              components={{
+              name="settings.agent.s_busy"
+              parts={{
                 what: (
                   <Select aria-label={t('settings.agent.l_busy')} value={now.over_capacity} onChange={(event) => set({ over_capacity: event.target.value as AgentSettings['over_capacity'] })}>
                     <option value="voicemail">{t('settings.agent.o_voicemail')}</option>
@@ -139,8 +140,8 @@ function Form({ stored }: { stored: VersionedSettings }) {
           {(now.over_capacity === 'forward' || now.outside_hours === 'forward') && (
             <Sentence>
               <Trans
-                i18nKey="settings.agent.s_forward"
-                components={{
+                name="settings.agent.s_forward"
+                parts={{
                   number: (
                     <Input
                       type="tel"
@@ -158,8 +159,8 @@ function Form({ stored }: { stored: VersionedSettings }) {
           )}
           <Sentence>
             <Trans
-              i18nKey="settings.agent.s_limits"
-              components={{
+              name="settings.agent.s_limits"
+              parts={{
                 minutes: (
                   <Input
                     type="number"
@@ -290,7 +291,7 @@ function MenuRows({ settings, set }: PartProps) {
         className="self-start"
         icon={<Plus className="size-3.5" />}
         disabled={free.length === 0}
-        onClick={() => set({ menu: [...rows, { digit: free[0]!, label: '', action: 'message' }] })}
+        onClick={() => set({ menu: [...rows, { digit: free[0]!, label: '', action: 'message', transfer_to: null }] })}
       >
         {t('settings.agent.add_menu')}
       </Button>

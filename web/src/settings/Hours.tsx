@@ -1,6 +1,6 @@
 // Opening hours: always, or by the days of the week in the business's own time.
 import { Copy, Plus, Trash2 } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { AgentSettings } from '@/api/model'
 import { useSession } from '@/api/session'
 import { locale } from '@/i18n'

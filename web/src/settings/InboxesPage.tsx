@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link2, Plus } from 'lucide-react'
 import { useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { api, body } from '@/api/client'
 import type { Channel, Inbox } from '@/api/model'
 import { connectionsQuery, inboxesQuery, queries } from '@/api/queries'
@@ -14,6 +14,7 @@ import { ChannelIcon } from '@/ui/ChannelIcon'
 import { Dialog } from '@/ui/Dialog'
 import { Field, Input, Select, Switch } from '@/ui/Field'
 import { Bone, Empty, Loading, Trouble, useProblem } from '@/ui/State'
+import { DemoPage } from './DemoPage'
 import { htmlSnippet, scriptSnippet } from './form-snippet'
 import { AdminsOnly, CopyText, Page, Section } from './Page'
 import { useAdmin } from './SettingsPage'
@@ -41,7 +42,9 @@ export default function InboxesPage() {
             {admin && <Connections onConnect={() => setAdding('connection')} />}
             <ul>
               {numbers.map((inbox) => (
-                <Row key={inbox.id} inbox={inbox} admin={admin} />
+                <Row key={inbox.id} inbox={inbox} admin={admin}>
+                  {inbox.channel === 'voice' && <DemoPage inbox={inbox} admin={admin} />}
+                </Row>
               ))}
             </ul>
             {admin && (

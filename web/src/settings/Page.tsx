@@ -1,7 +1,7 @@
 // The parts settings pages are made of: a title with its promise, sections, sentences.
 import { Check, Copy } from 'lucide-react'
 import { type ReactNode, useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { Button } from '@/ui/Button'
 
 export function Page({ title, about, action, children }: { title: string; about: string; action?: ReactNode; children: ReactNode }) {

@@ -2,7 +2,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { UserPlus } from 'lucide-react'
 import { useState } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { api, body } from '@/api/client'
 import type { Page as ListPage, Role, Staff } from '@/api/model'
 import { queries, staffQuery } from '@/api/queries'

@@ -1,6 +1,7 @@
 // In front of every page but sign-in: who are you, and may we show it?
-import { Navigate, Outlet, useLocation } from '@tanstack/react-router'
-import { useTranslation } from 'react-i18next'
+import { Outlet, useLocation, useNavigate } from '@tanstack/react-router'
+import { useEffect } from 'react'
+import { useTranslation } from '@/i18n'
 import { useSession } from '@/api/session'
 import { Logo } from './Logo'
 import { Shell } from './Shell'
@@ -10,11 +11,22 @@ export function AppGate() {
   const { pathname, searchStr } = useLocation()
   if (phase === 'in') return <Shell />
   if (phase === 'out') {
-    // The phone is for visitors too, where the business allows it: the server decides.
+    // The phone explains itself to whoever is not signed in.
     if (pathname === '/phone') return <Outlet />
-    return <Navigate to="/sign-in" search={pathname === '/inbox' ? {} : { next: pathname + searchStr }} replace />
+    // On the way there already: the address changes before the page has come, and is not where to return to.
+    if (pathname === '/sign-in') return <Waiting unreachable={false} />
+    return <ToSignIn next={pathname === '/inbox' ? undefined : pathname + searchStr} />
   }
   return <Waiting unreachable={phase === 'unreachable'} />
+}
+
+/** Sets out once, however often it is drawn while the page is fetched. */
+function ToSignIn({ next }: { next: string | undefined }) {
+  const navigate = useNavigate()
+  useEffect(() => {
+    void navigate({ to: '/sign-in', search: next ? { next } : {}, replace: true })
+  }, [navigate, next])
+  return <Waiting unreachable={false} />
 }
 
 function Waiting({ unreachable }: { unreachable: boolean }) {

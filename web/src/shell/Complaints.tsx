@@ -1,6 +1,6 @@
 // What went wrong, said once, in the corner.
 import { X } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { IconButton } from '@/ui/Button'
 import { useProblem } from '@/ui/State'
 import { dismiss, useComplaints } from './complaints'

@@ -1,6 +1,6 @@
 // The connection's truth, always on the screen: live, catching up (n), offline since.
 import { CloudOff, LoaderCircle, RefreshCw } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { clock } from '@/i18n/format'
 import { badge } from '@/live/machine'
 import { useLive } from '@/live/driver'

@@ -1,5 +1,5 @@
 // All keys, by place.
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { Dialog } from '@/ui/Dialog'
 import { allCommands, useCommands } from './commands'
 import { Shortcut } from './Shortcut'

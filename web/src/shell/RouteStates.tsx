@@ -2,7 +2,7 @@
 import { type ErrorComponentProps, Link } from '@tanstack/react-router'
 import { Compass, TriangleAlert } from 'lucide-react'
 import { useEffect } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { Button } from '@/ui/Button'
 import { Empty } from '@/ui/State'
 

@@ -3,10 +3,9 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
 import { AudioLines, CircleUserRound, Inbox, Keyboard, LogOut, Monitor, Moon, PhoneCall, Search, Settings, Sun } from 'lucide-react'
 import { lazy, type ReactNode, Suspense, useEffect, useMemo } from 'react'
-import { useTranslation } from 'react-i18next'
 import { callsQuery, countsQuery } from '@/api/queries'
 import { signOut, useSession } from '@/api/session'
-import { type Language, languages, speak } from '@/i18n'
+import { type Language, languages, speak, useTranslation } from '@/i18n'
 import { number } from '@/i18n/format'
 import { CHANNELS, VIEWS } from '@/inbox/views'
 import { live } from '@/live/live'
@@ -186,7 +185,7 @@ function Colleagues() {
 const themes = { system: Monitor, light: Sun, dark: Moon }
 
 function UserMenu() {
-  const { t, i18n } = useTranslation()
+  const { t, language: spoken } = useTranslation()
   const me = useSession((state) => state.me)
   const { theme } = useTheme()
   const navigate = useNavigate()
@@ -223,7 +222,7 @@ function UserMenu() {
       })}
       <MenuLabel>{t('nav.language')}</MenuLabel>
       {(Object.keys(languages) as Language[]).map((language) => (
-        <MenuItem key={language} checked={i18n.language === language} onSelect={() => void speak(language)}>
+        <MenuItem key={language} checked={spoken === language} onSelect={() => void speak(language)}>
           <bdi lang={language}>{languages[language]}</bdi>
         </MenuItem>
       ))}
@@ -276,9 +275,8 @@ function OfflineOnly() {
 }
 
 function useGlobalCommands() {
-  const { t, i18n } = useTranslation()
+  const { t, language } = useTranslation()
   const navigate = useNavigate()
-  const language = i18n.language
   const commands = useMemo<Command[]>(() => {
     const go = t('help.go')
     const look = t('help.look')
@@ -294,6 +292,8 @@ function useGlobalCommands() {
       { id: 'go-team', title: t('place.team'), section: go, run: () => void navigate({ to: '/settings/team' }) },
       { id: 'go-inboxes', title: t('place.inboxes'), section: go, run: () => void navigate({ to: '/settings/inboxes' }) },
       { id: 'go-keys', title: t('place.keys'), section: go, run: () => void navigate({ to: '/settings/api-keys' }) },
+      { id: 'go-jobs', title: t('place.jobs'), section: go, run: () => void navigate({ to: '/settings/jobs' }) },
+      { id: 'go-audit', title: t('place.audit'), section: go, run: () => void navigate({ to: '/settings/audit' }) },
       { id: 'go-security', title: t('place.security'), section: go, run: () => void navigate({ to: '/settings/security' }) },
       { id: 'help', title: t('help.title'), section: look, shortcut: '?', run: () => useCommands.setState({ help: true }) },
       ...(['system', 'light', 'dark'] as const).map((name) => ({

@@ -3,17 +3,16 @@ import { useMutation } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { LoaderCircle } from 'lucide-react'
 import { useEffect, useRef, useState } from 'react'
-import { useTranslation } from 'react-i18next'
 import { api, ApiError, body } from '@/api/client'
 import { accept, announce, useSession } from '@/api/session'
-import { type Language, languages, speak } from '@/i18n'
+import { type Language, languages, speak, useTranslation } from '@/i18n'
 import { Logo } from '@/shell/Logo'
 import { Button } from '@/ui/Button'
 import { Field, Input } from '@/ui/Field'
 import { useProblem } from '@/ui/State'
 
 export default function SignInPage() {
-  const { t, i18n } = useTranslation()
+  const { t, language: spoken } = useTranslation()
   const [link] = useState(() => new URLSearchParams(location.hash.slice(1)).get('link'))
   useGoOn()
   return (
@@ -31,7 +30,7 @@ export default function SignInPage() {
             key={language}
             type="button"
             lang={language}
-            aria-pressed={i18n.language === language}
+            aria-pressed={spoken === language}
             onClick={() => void speak(language)}
             className="h-8 rounded px-2 text-sm text-ink-2 hover:bg-hover aria-pressed:font-medium aria-pressed:text-ink"
           >
@@ -124,7 +123,8 @@ function ByPassword() {
     },
   })
   const problem = useProblem(login.error)
-  const asked = login.error instanceof ApiError && ['totp_required', 'tenant_required'].includes(login.error.code) && !(step === 'totp' && form.totp)
+  // These ask for more; nothing is wrong.
+  const asked = login.error instanceof ApiError && ['totp_required', 'tenant_required'].includes(login.error.code)
   const retryAfter = login.error instanceof ApiError && login.error.status === 429 ? login.error.retryAfterS : null
   const set = (name: keyof typeof form) => (event: React.ChangeEvent<HTMLInputElement>) => setForm({ ...form, [name]: event.target.value })
   return (

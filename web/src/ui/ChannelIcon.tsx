@@ -1,6 +1,6 @@
 // A channel's sign; its word is always near, or in the label.
 import { Camera, FileText, Mail, MessageCircle, MessageSquare, MessagesSquare, Phone } from 'lucide-react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import type { Channel } from '@/api/model'
 
 const icons: Record<Channel, typeof Phone> = {

@@ -1,7 +1,7 @@
 // What a place shows instead of its content: nothing yet, nothing at all, or why not.
 import { RotateCw } from 'lucide-react'
 import type { ReactNode } from 'react'
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { ApiError } from '@/api/client'
 import { Button } from './Button'
 import { cx } from './cx'

@@ -1,5 +1,5 @@
 // Somebody, by the best we know: their name, else their number or address.
-import { useTranslation } from 'react-i18next'
+import { useTranslation } from '@/i18n'
 import { Address } from './Address'
 
 export function Who({ name, address }: { name: string | null | undefined; address: string | null | undefined }) {
