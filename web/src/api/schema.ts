@@ -74,6 +74,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/attachments/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a file that could not be fetched from the provider fetched once more; answers the message it belongs to. */
+        post: operations["retry_attachment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -939,6 +956,7 @@ export interface components {
              * @description How long, for sound.
              */
             duration_ms?: number | null;
+            failure?: components["schemas"]["Failure"] | null;
             /** @description Its id. */
             id: components["schemas"]["AttachmentId"];
             /** @description What it is. */
@@ -947,9 +965,11 @@ export interface components {
             media_type: string;
             /**
              * Format: int64
-             * @description How large.
+             * @description How large; 0 until it is here.
              */
             size_bytes: number;
+            /** @description Whether its bytes are here. */
+            state: components["schemas"]["AttachmentState"];
             /** @description Where to get it. */
             url: string;
         };
@@ -960,6 +980,11 @@ export interface components {
          * @enum {string}
          */
         AttachmentKind: "recording" | "image" | "audio" | "video" | "file";
+        /**
+         * @description Whether a file's bytes are here.
+         * @enum {string}
+         */
+        AttachmentState: "waiting" | "stored" | "failed";
         /** @description Opens a call's audio once, within thirty seconds. */
         AudioTicket: {
             /** @description To be shown in the socket's first frame. */
@@ -1062,6 +1087,7 @@ export interface components {
             id: components["schemas"]["ConnectionId"];
             /** @description Which provider (`twilio`). */
             provider: string;
+            sweep?: components["schemas"]["Sweep"] | null;
         };
         /** Format: uuid */
         ConnectionId: string;
@@ -1590,6 +1616,7 @@ export interface components {
                 id: components["schemas"]["ConnectionId"];
                 /** @description Which provider (`twilio`). */
                 provider: string;
+                sweep?: components["schemas"]["Sweep"] | null;
             }[];
             /** @description Asks for what follows; none at the end. */
             next_cursor?: string | null;
@@ -1930,6 +1957,24 @@ export interface components {
          * @enum {string}
          */
         Status: "open" | "closed";
+        /** @description A connection's health: whether its provider answers, and what it had not told us. */
+        Sweep: {
+            failing_since?: components["schemas"]["Timestamp"] | null;
+            /** @description Why, and what to do. */
+            problem?: string | null;
+            /**
+             * Format: int64
+             * @description Reports taken in that it had not told us of.
+             */
+            receipts_found: number;
+            /** @description When it was last asked. */
+            swept_at: components["schemas"]["Timestamp"];
+            /**
+             * Format: int64
+             * @description Texts taken in that it had not told us of.
+             */
+            texts_found: number;
+        };
         /** Format: date-time */
         Timestamp: string;
         /** @description What an authenticator is told. */
@@ -2191,6 +2236,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_attachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["AttachmentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
             };
             /** @description What went wrong, as RFC 9457 problem details. */
             default: {
