@@ -49,6 +49,7 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_secs(3))
+            .after_connect(|connection, _| Box::pin(refuse_a_standby(connection)))
             .connect_with(options)
             .await
             .context("connect to Postgres")?;
@@ -105,6 +106,18 @@ impl Db {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// During a failover the address may still lead to the old server, which only reads by then. A connection to it must not stay
+/// in the pool, where every write over it would fail until it is old.
+async fn refuse_a_standby(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let only_reads: String = sqlx::query_scalar("SHOW transaction_read_only")
+        .fetch_one(connection)
+        .await?;
+    if only_reads == "on" {
+        return Err(sqlx::Error::Protocol("this server only reads".to_owned()));
+    }
+    Ok(())
 }
 
 /// Brings the schema up to date, as the owner.

@@ -91,6 +91,24 @@ impl Error {
     }
 }
 
+/// Whether the database failed in a way that passes by itself: it restarts, fails over, is full or busy. Asked again later,
+/// the same request may well be answered.
+pub(crate) fn passes(fault: &sqlx::Error) -> bool {
+    match fault {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(fault) => fault.code().is_some_and(|code| code_passes(&code)),
+        _ => false,
+    }
+}
+
+/// By SQLSTATE: 08 connection, 53 resources (disk full, too many connections), 57P shutdown and recovery, 58 the system
+/// itself; a server that became a standby, a transaction that lost to another, a lock or an answer that took too long.
+fn code_passes(code: &str) -> bool {
+    const CLASSES: [&str; 4] = ["08", "53", "57P", "58"];
+    const CODES: [&str; 6] = ["25006", "25P03", "40001", "40P01", "55P03", "57014"];
+    CLASSES.iter().any(|class| code.starts_with(class)) || CODES.contains(&code)
+}
+
 /// Turns a named constraint's refusal into a decision.
 pub trait OnConstraint<T> {
     /// When the database refused by constraint `name`, answers `error` instead.
@@ -108,5 +126,23 @@ impl<T> OnConstraint<T> for std::result::Result<T, sqlx::Error> {
                 _ => Error::Database(fault),
             },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code_passes;
+
+    #[test]
+    fn a_full_locked_or_restarting_database_passes_and_a_broken_statement_does_not() {
+        for code in [
+            "08006", "53100", "53300", "57P01", "57P02", "57P03", "58030", "25006", "40001", "40P01",
+            "55P03", "57014",
+        ] {
+            assert!(code_passes(code), "{code}");
+        }
+        for code in ["42P01", "42501", "23505", "23503", "22P02", "22012", "XX000", ""] {
+            assert!(!code_passes(code), "{code}");
+        }
     }
 }

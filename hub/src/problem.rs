@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::error::{Error, FieldFault};
+use crate::error::{Error, FieldFault, passes};
 
 /// The body of an error answer (`application/problem+json`).
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -65,6 +65,7 @@ impl IntoResponse for Error {
         let retry_after = match &self {
             Self::TooMany { retry_after } => Some(retry_after.as_secs().max(1)),
             Self::Unavailable(..) => Some(1),
+            Self::Database(fault) if passes(fault) => Some(1),
             _ => None,
         };
         let mut answer = problem_of(self).into_response();
@@ -100,19 +101,17 @@ fn problem_of(error: Error) -> Problem {
     }
 }
 
-/// A pool that ran dry or a server that went away is "try again", not a fault of ours.
+/// A server that is restarting, full, locked or only reads is "try again", not a fault of ours.
 fn database_problem(fault: &sqlx::Error) -> Problem {
-    match fault {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-            tracing::warn!(error = %fault, "The database is not available");
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "unavailable",
-                "the database is not available right now",
-            )
-        }
-        _ => internal_problem(&format!("database: {fault}")),
+    if passes(fault) {
+        tracing::warn!(error = %fault, "The database is not available");
+        return Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "the database is not available right now",
+        );
     }
+    internal_problem(&format!("database: {fault}"))
 }
 
 fn internal_problem(chain: &str) -> Problem {
