@@ -22,7 +22,7 @@ pub fn router(hub: Hub) -> Router {
 
 /// 200 while the role takes work: both stores answer and nobody asked it to stop.
 async fn ready(State(hub): State<Hub>) -> impl IntoResponse {
-    let (database, redis) = tokio::join!(hub.db.ping(), hub.kv.ping());
+    let (database, redis) = tokio::join!(hub.db.ping(), hub.kv.takes_writes());
     let stopping = hub.tasks.is_stopping();
     // Redis being away degrades the system but does not stop it: Postgres alone decides.
     let ready = database.is_ok() && !stopping;

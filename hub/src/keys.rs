@@ -25,6 +25,9 @@ pub fn call_channel(tenant: TenantId, call: CallId) -> String {
 /// Tells every process that somebody's sign-in ended or changed (`auth::Revoked` as JSON).
 pub const REVOCATIONS: &str = "sb:revocations";
 
+/// Written by whoever asks whether Redis takes writes.
+pub(crate) const HEALTH: &str = "sb:health";
+
 /// Marks a one-time ticket as used.
 pub fn ticket_used(tenant: TenantId, nonce: &str) -> String {
     format!("sb:{{{tenant}}}:ticket:{nonce}")

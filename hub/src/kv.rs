@@ -12,6 +12,7 @@ use fred::types::config::UnresponsiveConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::broadcast;
 
+use crate::keys;
 use crate::tasks::Tasks;
 
 pub(crate) use script::Script;
@@ -100,6 +101,15 @@ impl Kv {
     /// Answers when Redis does.
     pub async fn ping(&self) -> anyhow::Result<()> {
         self.client.ping::<()>(None).await.context("ping Redis")
+    }
+
+    /// Answers when Redis takes writes: one that is full, or a primary that became a replica, answers pings all the same.
+    pub async fn takes_writes(&self) -> anyhow::Result<()> {
+        let life = Some(Expiration::PX(10_000));
+        self.client
+            .set::<(), _, _>(keys::HEALTH, 1, life, None, false)
+            .await
+            .context("write to Redis")
     }
 
     /// Sends `body` to whoever is subscribed right now. Lossy by nature: what must arrive is a row first.

@@ -3,6 +3,8 @@
 
 mod business;
 mod calls;
+mod postgres;
+mod redis;
 mod texts;
 
 use std::time::Duration;
@@ -28,7 +30,10 @@ struct Fleet {
 
 impl Fleet {
     async fn start() -> Self {
-        let world = World::start().await;
+        Self::over(World::start().await).await
+    }
+
+    async fn over(world: World) -> Self {
         let mut business = Business::open(&world).await;
         let settings = business.settings();
         let api = Process::start(&world, Role::Api, &settings).await;

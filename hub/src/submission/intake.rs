@@ -59,7 +59,9 @@ impl Intake {
             }
             // The writers ended with the soft stop; this request was still under way.
             Err(mpsc::error::TrySendError::Closed(waiting)) => {
-                return write(&hub.db, hub.clock.now(), &[waiting.submission]).await;
+                let hints = write(&hub.db, hub.clock.now(), &[waiting.submission]).await?;
+                hub.db.hand_out(&hints).await;
+                return Ok(());
             }
         }
         match tokio::time::timeout(ANSWER_LIMIT, answer).await {
@@ -125,11 +127,13 @@ async fn commit(hub: &Hub, batch: Vec<Waiting>) {
     #[expect(clippy::cast_precision_loss, reason = "a batch has at most some hundred rows")]
     metrics::histogram!("switchboard_intake_batch_rows").record(submissions.len() as f64);
     match write(&hub.db, now, &submissions).await {
-        Ok(()) => {
+        Ok(hints) => {
             for written in waiting {
                 // Dropped when the client hung up; the row stands.
                 written.send(Ok(())).ok();
             }
+            // After the answers: a slow Redis is no provider's business.
+            hub.db.hand_out(&hints).await;
         }
         // One row that the database refuses (its inbox is gone) must not fail the others: each by itself.
         Err(Error::Database(fault))
@@ -139,7 +143,9 @@ async fn commit(hub: &Hub, batch: Vec<Waiting>) {
         {
             for (submission, written) in submissions.into_iter().zip(waiting) {
                 let outcome = write(&hub.db, now, &[submission]).await;
-                written.send(outcome).ok();
+                let hints = outcome.as_ref().map(Clone::clone).unwrap_or_default();
+                written.send(outcome.map(|_| ())).ok();
+                hub.db.hand_out(&hints).await;
             }
         }
         // The database is away: trying each would only keep everybody behind them waiting. Providers come back.
@@ -154,7 +160,8 @@ async fn commit(hub: &Hub, batch: Vec<Waiting>) {
 }
 
 /// One statement for submissions and jobs; a job has its submission's id, and exists only where the submission is new.
-async fn write(db: &Db, now: Timestamp, submissions: &[NewSubmission]) -> Result<()> {
+/// Answers the jobs, to be handed out.
+async fn write(db: &Db, now: Timestamp, submissions: &[NewSubmission]) -> Result<Vec<Hint>> {
     let mut columns = Columns::default();
     for new in submissions {
         let id = SubmissionId::at(now);
@@ -201,18 +208,14 @@ async fn write(db: &Db, now: Timestamp, submissions: &[NewSubmission]) -> Result
     .fetch_all(&mut *tx)
     .await?;
     tx.commit().await?;
-    let hints: Vec<_> = new
-        .into_iter()
-        .map(|row| Hint {
-            tenant: row.tenant_id,
-            job: row.id,
-            queue: ProcessSubmission::QUEUE,
-            lane: Lane::of(ProcessSubmission::PRIORITY),
-            handed_out_ms: row.dispatched_at.as_millisecond(),
-        })
-        .collect();
-    db.hand_out(&hints).await;
-    Ok(())
+    let hints = new.into_iter().map(|row| Hint {
+        tenant: row.tenant_id,
+        job: row.id,
+        queue: ProcessSubmission::QUEUE,
+        lane: Lane::of(ProcessSubmission::PRIORITY),
+        handed_out_ms: row.dispatched_at.as_millisecond(),
+    });
+    Ok(hints.collect())
 }
 
 #[derive(Default)]

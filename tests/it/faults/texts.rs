@@ -44,6 +44,11 @@ impl Texts {
         }
     }
 
+    /// How many were acknowledged so far.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.acknowledged.lock().expect("nobody panics holding it").len()
+    }
+
     /// Ends the flow, waits until every acknowledged text is a message, and checks that none is two.
     pub(super) async fn settle(mut self, world: &World) {
         self.stop.cancel();
