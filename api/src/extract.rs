@@ -5,8 +5,8 @@ mod json;
 mod path;
 mod query;
 
-pub(crate) use client::ClientIp;
 pub use client::client_ip;
+pub(crate) use client::{ClientIp, admit_socket};
 pub(crate) use json::Json;
 pub(crate) use path::Path;
 pub(crate) use query::Query;

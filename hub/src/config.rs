@@ -99,6 +99,7 @@ pub struct Live {
     pub client_queue_events_max: usize,
     pub client_queue_bytes_max: usize,
     pub clients_per_staff_max: usize,
+    pub clients_per_tenant_max: usize,
     pub events_kept_h: u64,
 }
 

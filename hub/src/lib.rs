@@ -91,6 +91,8 @@ pub struct Hub {
     pub inboxes: inbox::Directory,
     /// The call slots this process holds.
     pub capacity: Capacity,
+    /// How many sockets each address opened lately.
+    pub upgrades: serve::upgrades::Upgrades,
     /// This process's name in leases and call records: unique for its lifetime.
     pub node: Arc<str>,
 }
@@ -126,6 +128,7 @@ impl Hub {
             intake: submission::Intake::default(),
             inboxes: inbox::Directory::default(),
             capacity: Capacity::default(),
+            upgrades: serve::upgrades::Upgrades::default(),
             node,
         })
     }

@@ -241,7 +241,10 @@ impl Live {
             .clients
             .values()
             .filter(|entry| entry.principal.actor_id() == actor);
-        if of_actor.count() >= self.0.config.clients_per_staff_max {
+        let config = &self.0.config;
+        if of_actor.count() >= config.clients_per_staff_max
+            || shelf.clients.len() >= config.clients_per_tenant_max
+        {
             return None;
         }
         shelf.clients.insert(id, entry);

@@ -3,6 +3,7 @@
 //! upgraded sockets count towards, a drain.
 
 mod guard;
+pub mod upgrades;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

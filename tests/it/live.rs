@@ -1,6 +1,7 @@
 //! The live feed over real sockets, real Postgres, real Redis: whatever breaks, a screen sees every event once and in
 //! order, or is told to reload.
 
+mod addresses;
 mod bounds;
 mod faults;
 mod order;
@@ -17,19 +18,19 @@ use hub::ids::TenantId;
 use hub::role::Role;
 use serde_json::json;
 
-use screen::Screen;
+pub(crate) use screen::Screen;
 
 /// What a busy machine may take for anything at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process of the api role.
-struct Node {
-    hub: Hub,
-    address: SocketAddr,
+pub(crate) struct Node {
+    pub(crate) hub: Hub,
+    pub(crate) address: SocketAddr,
 }
 
 impl Node {
-    async fn start(hub: &Hub) -> Self {
+    pub(crate) async fn start(hub: &Hub) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let own = hub.clone();
@@ -56,7 +57,7 @@ async fn emit(hub: &Hub, tenant: TenantId, words: &str) {
     emit_for(hub, tenant, Role::ReadOnly, words).await;
 }
 
-async fn emit_for(hub: &Hub, tenant: TenantId, audience: Role, words: &str) {
+pub(crate) async fn emit_for(hub: &Hub, tenant: TenantId, audience: Role, words: &str) {
     let mut tx = hub.db.tenant(tenant).await.unwrap();
     tx.emit(NewEvent::for_role(audience, "test.said", &json!({ "words": words })).unwrap());
     tx.commit().await.unwrap();

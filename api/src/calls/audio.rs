@@ -39,6 +39,7 @@ enum ClientFrame {
 /// Upgrades; who it is is proved by the first frame.
 pub(super) async fn accept(hub: Hub, call: CallId, request: Request) -> Result<Response> {
     let (mut parts, _body) = request.into_parts();
+    crate::extract::admit_socket(&hub, &parts.extensions, &parts.headers)?;
     let not_a_socket = || Error::Malformed {
         code: "not_a_socket",
         detail: format!("open this as a WebSocket with the subprotocol {SUBPROTOCOL}"),

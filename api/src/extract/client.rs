@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use hub::Hub;
+use hub::error::Error;
 
 /// Who is at the other end, for limits and the audit log.
 #[derive(Clone, Copy, Debug)]
@@ -16,16 +17,31 @@ impl FromRequestParts<Hub> for ClientIp {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, Infallible> {
-        let peer = parts
-            .extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
         Ok(Self(client_ip(
-            peer,
+            peer(&parts.extensions),
             &parts.headers,
             &hub.config.listen.trusted_proxies,
         )))
     }
+}
+
+/// Counts a socket that is about to be opened against its address. Our own side (a proxy's check, a process on the machine)
+/// is not counted: whatever comes from outside has an address of its own.
+///
+/// # Errors
+/// `TooMany`, when the address has opened too many lately.
+pub(crate) fn admit_socket(hub: &Hub, extensions: &Extensions, headers: &HeaderMap) -> Result<(), Error> {
+    let trusted = &hub.config.listen.trusted_proxies;
+    let address = client_ip(peer(extensions), headers, trusted);
+    if trusted.contains(&address) {
+        return Ok(());
+    }
+    hub.upgrades.admit(address, hub.clock.now())
+}
+
+fn peer(extensions: &Extensions) -> IpAddr {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip())
 }
 
 /// Walks `X-Forwarded-For` from its end, where our own proxies write, to the first address that is none of them. What

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use sha1::{Digest as _, Sha1};
 
 use super::socket;
+use crate::extract::admit_socket;
 use crate::origin;
 
 const SUBPROTOCOL: &str = "switchboard.v1";
@@ -26,6 +27,7 @@ const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// # Errors
 /// When it is no upgrade to our subprotocol, or comes from another site's page.
 pub(super) fn accept(hub: Hub, mut request: Request) -> Result<Response> {
+    admit_socket(&hub, request.extensions(), request.headers())?;
     let answer = check(&hub, &request)?;
     let host_slug = origin::host_slug(&hub, request.headers());
     let extensions = request.extensions_mut();

@@ -106,6 +106,7 @@ fn forged(refusal: Refusal) -> Response {
 }
 
 fn refuse(status: StatusCode, reason: &'static str) -> Response {
-    metrics::counter!("switchboard_webhook_rejected_total", "reason" => reason).increment(1);
+    metrics::counter!("switchboard_webhooks_rejected_total", "provider" => "twilio", "reason" => reason)
+        .increment(1);
     status.into_response()
 }

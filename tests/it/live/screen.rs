@@ -16,18 +16,18 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::{Node, PATIENCE};
 
 /// An open dashboard.
-pub(super) struct Screen {
+pub(crate) struct Screen {
     socket: WebSocketStream<TcpStream>,
     /// What it has applied.
-    pub(super) position: Value,
+    pub(crate) position: Value,
     /// What the welcome said.
-    pub(super) recovered: bool,
+    pub(crate) recovered: bool,
     /// The words of every event, in order.
-    pub(super) heard: Vec<String>,
+    pub(crate) heard: Vec<String>,
     /// Signals that came between events.
-    pub(super) signals: Vec<Value>,
+    pub(crate) signals: Vec<Value>,
     /// How often it was told to reload.
-    pub(super) reloads: usize,
+    pub(crate) reloads: usize,
 }
 
 /// The request of an upgrade.
@@ -51,19 +51,27 @@ pub(super) async fn open(node: &Node) -> WebSocketStream<TcpStream> {
 
 impl Screen {
     /// Opened just now, without a past.
-    pub(super) async fn open(node: &Node, who: &SignedIn) -> Self {
+    pub(crate) async fn open(node: &Node, who: &SignedIn) -> Self {
         Self::at(node, who, Value::Null).await
+    }
+
+    /// Upgraded, and nothing said yet.
+    pub(super) fn before_its_hello(socket: WebSocketStream<TcpStream>) -> Self {
+        Self {
+            socket,
+            position: Value::Null,
+            recovered: false,
+            heard: Vec::new(),
+            signals: Vec::new(),
+            reloads: 0,
+        }
     }
 
     /// Opened with a position, as after a cut.
     pub(super) async fn at(node: &Node, who: &SignedIn, position: Value) -> Self {
         let mut screen = Self {
-            socket: open(node).await,
             position,
-            recovered: false,
-            heard: Vec::new(),
-            signals: Vec::new(),
-            reloads: 0,
+            ..Self::before_its_hello(open(node).await)
         };
         let hello =
             json!({ "type": "hello", "ticket": a_ticket(&node.hub, who), "position": screen.position });
@@ -78,7 +86,7 @@ impl Screen {
     }
 
     /// The network is cut; what it had heard stays.
-    pub(super) async fn come_back(&mut self, node: &Node, who: &SignedIn) {
+    pub(crate) async fn come_back(&mut self, node: &Node, who: &SignedIn) {
         let mut next = Self::at(node, who, self.position.clone()).await;
         next.heard = std::mem::take(&mut self.heard);
         next.reloads = self.reloads + usize::from(!next.recovered);
@@ -114,7 +122,7 @@ impl Screen {
     }
 
     /// Takes in the next frame by the web client's rules; answers its type.
-    pub(super) async fn take(&mut self) -> String {
+    pub(crate) async fn take(&mut self) -> String {
         let frame = self.frame().await;
         let kind = frame["type"].as_str().unwrap().to_owned();
         let seq = frame["seq"].as_i64();
@@ -136,7 +144,7 @@ impl Screen {
     }
 
     /// Takes in frames until the position is `seq`.
-    pub(super) async fn upto(&mut self, seq: i64) {
+    pub(crate) async fn upto(&mut self, seq: i64) {
         while self.seq() < seq {
             self.take().await;
         }
