@@ -18,8 +18,10 @@ mod writes;
 
 use std::net::SocketAddr;
 
+pub(crate) use fixtures::fixtures;
 use hub::testing::World;
 use reqwest::{Client, Method, RequestBuilder};
+pub(crate) use rows::Rows;
 
 /// The api of a world, listening.
 pub(crate) struct Api {

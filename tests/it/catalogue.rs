@@ -15,6 +15,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 const GLOBAL: &str = "'tenants', 'ticks', '_sqlx_migrations'";
 /// Unique keys that find the tenant, so cannot start with it.
 const FINDS_TENANT: &str = "'inbox_routes_pkey', 'demo_pages_key'";
+/// Extensions that the schema uses.
+const EXTENSIONS: &str = "'plpgsql'";
 /// What the system role may do, and where. Each line is a hole in the wall that somebody decided on; `SELECT*` is of
 /// some columns only.
 const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
@@ -88,11 +90,12 @@ fn rules_of_tables() -> Vec<Rule> {
 fn rules_of_keys() -> Vec<Rule> {
     vec![
         (
-            "unique keys start with tenant_id",
+            "unique and exclusion keys start with tenant_id, as a column and not in an expression",
             format!(
                 "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN ({TABLES}) t ON t.oid = i.indrelid
-                 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
-                 WHERE i.indisunique AND t.relname NOT IN ({GLOBAL}) AND a.attname <> 'tenant_id'
+                 LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = i.indkey[0]
+                 WHERE (i.indisunique OR i.indisexclusion) AND t.relname NOT IN ({GLOBAL})
+                   AND a.attname IS DISTINCT FROM 'tenant_id'
                    AND i.indexrelid::regclass::text NOT IN ({FINDS_TENANT})"
             ),
         ),
@@ -142,11 +145,39 @@ fn rules_of_roles() -> Vec<Rule> {
                 .to_owned(),
         ),
         (
-            "the app cannot change what was audited, or make tenants",
+            "the app cannot change what was audited, make tenants, or lift its own limits",
             "SELECT table_name || ': ' || privilege_type FROM information_schema.role_table_grants
              WHERE grantee = 'switchboard_app'
                AND ((table_name = 'audit_log' AND privilege_type NOT IN ('SELECT', 'INSERT'))
-                    OR (table_name = 'tenants' AND privilege_type IN ('INSERT', 'DELETE')))"
+                    OR (table_name = 'tenants' AND privilege_type NOT IN ('SELECT', 'UPDATE')))
+             UNION ALL SELECT 'audit_log: UPDATE of a column'
+             WHERE has_any_column_privilege('switchboard_app', 'audit_log', 'UPDATE')
+             UNION ALL SELECT 'tenants.' || name || ': UPDATE'
+             FROM unnest(ARRAY['id', 'slug', 'max_concurrent_calls', 'suspended_at', 'created_at']) name
+             WHERE has_column_privilege('switchboard_app', 'tenants', name, 'UPDATE')"
+                .to_owned(),
+        ),
+        (
+            "columns are granted to the two roles alone, to read and write, and nobody may pass a right on",
+            "SELECT table_name || '.' || column_name || ': ' || privilege_type || ' to ' || grantee
+             FROM information_schema.column_privileges
+             WHERE table_schema = 'public' AND grantee <> 'postgres'
+               AND (grantee NOT IN ('switchboard_app', 'switchboard_system')
+                    OR privilege_type NOT IN ('SELECT', 'INSERT', 'UPDATE') OR is_grantable = 'YES')
+             UNION ALL SELECT table_name || ': ' || privilege_type || ' can be passed on by ' || grantee
+             FROM information_schema.role_table_grants
+             WHERE table_schema = 'public' AND grantee <> 'postgres' AND is_grantable = 'YES'"
+                .to_owned(),
+        ),
+        (
+            "no right is given in advance to what does not exist yet",
+            "SELECT 'default privileges of ' || defaclrole::regrole::text FROM pg_default_acl".to_owned(),
+        ),
+        (
+            "nobody but the owner makes things in the schema",
+            "SELECT 'public: CREATE by ' || rolname FROM pg_roles
+             WHERE NOT rolsuper AND rolname IN ('switchboard_app', 'switchboard_system', 'sb_test_login')
+               AND has_schema_privilege(oid, 'public', 'CREATE')"
                 .to_owned(),
         ),
     ]
@@ -154,6 +185,33 @@ fn rules_of_roles() -> Vec<Rule> {
 
 fn rules_of_code() -> Vec<Rule> {
     vec![
+        (
+            "everything is in the one schema that these rules look at",
+            "SELECT nspname::text FROM pg_namespace
+             WHERE nspname NOT IN ('public', 'information_schema') AND nspname NOT LIKE 'pg\\_%'"
+                .to_owned(),
+        ),
+        (
+            "tables, indexes and views only: no foreign tables, and no sequences, whose numbers all tenants would share",
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+               AND relkind NOT IN ('r', 'p', 'i', 'I', 'v', 'm', 't')"
+                .to_owned(),
+        ),
+        (
+            "no rule rewrites a statement, with its owner's rights",
+            "SELECT rulename::text FROM pg_rules WHERE schemaname = 'public'".to_owned(),
+        ),
+        (
+            "no function of ours claims to leak nothing, or changes role, tenant or row security by itself",
+            "SELECT proname::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+               AND (proleakproof OR EXISTS (SELECT FROM unnest(proconfig) setting
+                    WHERE setting ~ '^(role|app\\.tenant|row_security|session_authorization)='))"
+                .to_owned(),
+        ),
+        (
+            "an extension is code of the superuser's: each was decided on",
+            format!("SELECT extname::text FROM pg_extension WHERE extname NOT IN ({EXTENSIONS})"),
+        ),
         (
             "no function runs with its owner's rights",
             "SELECT proname::text FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace".to_owned(),
@@ -276,6 +334,61 @@ async fn each_way_to_break_the_schema_is_caught() {
             "owned:",
             "CREATE TABLE owned (id uuid); ALTER TABLE owned OWNER TO switchboard_app",
         ),
+        (
+            "contacts_low_name:",
+            "CREATE UNIQUE INDEX contacts_low_name ON contacts (lower(name))",
+        ),
+        (
+            "contacts_no_twice:",
+            "ALTER TABLE contacts ADD CONSTRAINT contacts_no_twice EXCLUDE USING btree (name WITH =)",
+        ),
+        (
+            "child:",
+            "CREATE TABLE parent (tenant_id uuid NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
+             SELECT protect_table('parent');
+             CREATE TABLE child PARTITION OF parent FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+             GRANT SELECT ON child TO switchboard_app",
+        ),
+        (
+            "audit_log: UPDATE of a column",
+            "GRANT UPDATE (detail) ON audit_log TO switchboard_app",
+        ),
+        (
+            "tenants.max_concurrent_calls: UPDATE",
+            "GRANT UPDATE (max_concurrent_calls) ON tenants TO switchboard_app",
+        ),
+        (
+            "contacts.name: REFERENCES to switchboard_app",
+            "GRANT REFERENCES (name) ON contacts TO switchboard_app",
+        ),
+        (
+            "turns: SELECT can be passed on",
+            "GRANT SELECT ON turns TO switchboard_app WITH GRANT OPTION",
+        ),
+        (
+            "default privileges of",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
+        ),
+        (
+            "public: CREATE by switchboard_app",
+            "GRANT CREATE ON SCHEMA public TO switchboard_app",
+        ),
+        ("hidden:", "CREATE SCHEMA hidden"),
+        ("shared_numbers:", "CREATE SEQUENCE shared_numbers"),
+        (
+            "elsewhere:",
+            "CREATE RULE elsewhere AS ON DELETE TO contacts DO ALSO DELETE FROM messages",
+        ),
+        (
+            "trusting:",
+            "CREATE FUNCTION trusting(text) RETURNS boolean LANGUAGE sql LEAKPROOF AS 'SELECT true'",
+        ),
+        (
+            "masquerade:",
+            "CREATE FUNCTION masquerade() RETURNS bigint LANGUAGE sql SET row_security = off
+             AS 'SELECT count(*) FROM contacts'",
+        ),
+        ("pg_freespacemap:", "CREATE EXTENSION pg_freespacemap"),
         (
             "protect_table:",
             "GRANT EXECUTE ON FUNCTION protect_table(regclass) TO switchboard_app",

@@ -315,3 +315,30 @@ fn the_map_names_files_that_exist() {
         "ARCHITECTURE.md names files that are not there: {missing:?}"
     );
 }
+
+#[test]
+fn the_page_of_threats_names_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/threats.md")).expect("read docs/threats.md");
+    let sources = sources();
+    // A test's name is a sentence; in backticks, three words at least.
+    let is_test = |word: &&str| {
+        word.matches('_').count() > 1
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter(is_test).collect();
+    assert!(named.len() > 100, "the page names {} tests only", named.len());
+    let missing: Vec<_> = named
+        .into_iter()
+        .filter(|name| {
+            !sources
+                .iter()
+                .any(|source| source.text.contains(&format!("fn {name}(")))
+        })
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/threats.md names tests that are not there: {missing:?}"
+    );
+}

@@ -6,11 +6,11 @@
 use serde_json::{Value, json};
 
 /// One operation with an id in its path.
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     pub(super) method: &'static str,
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
     /// The table whose row the id is.
-    pub(super) table: &'static str,
+    pub(crate) table: &'static str,
     /// A good body; null = none.
     pub(super) body: Value,
     /// What the owner is answered for a row of their own.
@@ -28,7 +28,7 @@ fn line(method: &'static str, path: &'static str, table: &'static str, body: Val
 }
 
 /// Every operation that takes an id.
-pub(super) fn fixtures() -> Vec<Fixture> {
+pub(crate) fn fixtures() -> Vec<Fixture> {
     let none = || Value::Null;
     let note = json!({ "body": "A note", "draft_key": "fixture-draft", "kind": "note" });
     vec![

@@ -80,11 +80,11 @@ const ROWS: &[(&str, &str)] = &[
 ];
 
 /// The ids of one set of rows, by table.
-pub(super) struct Rows(BTreeMap<&'static str, Uuid>);
+pub(crate) struct Rows(BTreeMap<&'static str, Uuid>);
 
 impl Rows {
     /// Writes a set of rows; as many as one likes for a tenant.
-    pub(super) async fn write(world: &World, tenant: TenantId) -> Self {
+    pub(crate) async fn write(world: &World, tenant: TenantId) -> Self {
         let ids: BTreeMap<_, _> = ROWS
             .iter()
             .map(|(table, _)| (*table, RowId::at(world.hub.clock.now()).uuid()))
@@ -102,7 +102,7 @@ impl Rows {
     }
 
     /// The id of the row of `table`.
-    pub(super) fn id(&self, table: &str) -> Uuid {
+    pub(crate) fn id(&self, table: &str) -> Uuid {
         let id = self.0.get(table);
         *id.unwrap_or_else(|| panic!("tests/it/api/rows.rs has no row of {table}"))
     }
