@@ -277,123 +277,126 @@ async fn the_system_role_may_what_is_listed_and_no_more() {
     assert_eq!(rights, OPEN_TO_SYSTEM);
 }
 
+/// Ways to break the schema, one on top of the other: what the lint must name, and the statements.
+const BREACHES: &[(&str, &str)] = &[
+    ("loose:", "CREATE TABLE loose (id uuid)"),
+    (
+        "unforced:",
+        "CREATE TABLE unforced (tenant_id uuid NOT NULL); SELECT protect_table('unforced');
+             ALTER TABLE unforced NO FORCE ROW LEVEL SECURITY",
+    ),
+    (
+        "contacts.leak:",
+        "CREATE POLICY leak ON contacts TO switchboard_app USING (true)",
+    ),
+    ("contacts.open:", "CREATE POLICY open ON contacts USING (true)"),
+    ("turns.system:", "SELECT open_to_system('turns', 'SELECT')"),
+    (
+        "lopsided:",
+        "CREATE TABLE lopsided (tenant_id uuid NOT NULL); SELECT protect_table('lopsided');
+             DROP POLICY tenant ON lopsided;
+             CREATE POLICY tenant ON lopsided TO switchboard_app USING (true)",
+    ),
+    (
+        "contacts_name_key:",
+        "CREATE UNIQUE INDEX contacts_name_key ON contacts (name)",
+    ),
+    (
+        "crossing:",
+        "ALTER TABLE contacts ADD UNIQUE (id);
+             ALTER TABLE calls ADD CONSTRAINT crossing FOREIGN KEY (contact_id) REFERENCES contacts (id)",
+    ),
+    (
+        "contacts: TRUNCATE",
+        "GRANT TRUNCATE ON contacts TO switchboard_app",
+    ),
+    ("contacts: SELECT to PUBLIC", "GRANT SELECT ON contacts TO PUBLIC"),
+    (
+        "audit_log: UPDATE",
+        "GRANT UPDATE ON audit_log TO switchboard_app",
+    ),
+    (
+        "peek:",
+        "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM contacts'",
+    ),
+    (
+        "everybody:",
+        "CREATE VIEW everybody AS SELECT tenant_id, name FROM contacts",
+    ),
+    (
+        "kept:",
+        "CREATE MATERIALIZED VIEW kept AS SELECT tenant_id, name FROM contacts",
+    ),
+    (
+        "owned:",
+        "CREATE TABLE owned (id uuid); ALTER TABLE owned OWNER TO switchboard_app",
+    ),
+    (
+        "contacts_low_name:",
+        "CREATE UNIQUE INDEX contacts_low_name ON contacts (lower(name))",
+    ),
+    (
+        "contacts_no_twice:",
+        "ALTER TABLE contacts ADD CONSTRAINT contacts_no_twice EXCLUDE USING btree (name WITH =)",
+    ),
+    (
+        "child:",
+        "CREATE TABLE parent (tenant_id uuid NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
+             SELECT protect_table('parent');
+             CREATE TABLE child PARTITION OF parent FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+             GRANT SELECT ON child TO switchboard_app",
+    ),
+    (
+        "audit_log: UPDATE of a column",
+        "GRANT UPDATE (detail) ON audit_log TO switchboard_app",
+    ),
+    (
+        "tenants.max_concurrent_calls: UPDATE",
+        "GRANT UPDATE (max_concurrent_calls) ON tenants TO switchboard_app",
+    ),
+    (
+        "contacts.name: REFERENCES to switchboard_app",
+        "GRANT REFERENCES (name) ON contacts TO switchboard_app",
+    ),
+    (
+        "turns: SELECT can be passed on",
+        "GRANT SELECT ON turns TO switchboard_app WITH GRANT OPTION",
+    ),
+    (
+        "default privileges of",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
+    ),
+    (
+        "public: CREATE by switchboard_app",
+        "GRANT CREATE ON SCHEMA public TO switchboard_app",
+    ),
+    ("hidden:", "CREATE SCHEMA hidden"),
+    ("shared_numbers:", "CREATE SEQUENCE shared_numbers"),
+    (
+        "elsewhere:",
+        "CREATE RULE elsewhere AS ON DELETE TO contacts DO ALSO DELETE FROM messages",
+    ),
+    (
+        "trusting:",
+        "CREATE FUNCTION trusting(text) RETURNS boolean LANGUAGE sql LEAKPROOF AS 'SELECT true'",
+    ),
+    (
+        "masquerade:",
+        "CREATE FUNCTION masquerade() RETURNS bigint LANGUAGE sql SET row_security = off
+             AS 'SELECT count(*) FROM contacts'",
+    ),
+    ("pg_freespacemap:", "CREATE EXTENSION pg_freespacemap"),
+    (
+        "protect_table:",
+        "GRANT EXECUTE ON FUNCTION protect_table(regclass) TO switchboard_app",
+    ),
+];
+
 #[tokio::test]
 async fn each_way_to_break_the_schema_is_caught() {
     let world = World::start().await;
     let mut admin = world.admin().await;
-    for (object, statements) in [
-        ("loose:", "CREATE TABLE loose (id uuid)"),
-        (
-            "unforced:",
-            "CREATE TABLE unforced (tenant_id uuid NOT NULL); SELECT protect_table('unforced');
-             ALTER TABLE unforced NO FORCE ROW LEVEL SECURITY",
-        ),
-        (
-            "contacts.leak:",
-            "CREATE POLICY leak ON contacts TO switchboard_app USING (true)",
-        ),
-        ("contacts.open:", "CREATE POLICY open ON contacts USING (true)"),
-        ("turns.system:", "SELECT open_to_system('turns', 'SELECT')"),
-        (
-            "lopsided:",
-            "CREATE TABLE lopsided (tenant_id uuid NOT NULL); SELECT protect_table('lopsided');
-             DROP POLICY tenant ON lopsided;
-             CREATE POLICY tenant ON lopsided TO switchboard_app USING (true)",
-        ),
-        (
-            "contacts_name_key:",
-            "CREATE UNIQUE INDEX contacts_name_key ON contacts (name)",
-        ),
-        (
-            "crossing:",
-            "ALTER TABLE contacts ADD UNIQUE (id);
-             ALTER TABLE calls ADD CONSTRAINT crossing FOREIGN KEY (contact_id) REFERENCES contacts (id)",
-        ),
-        (
-            "contacts: TRUNCATE",
-            "GRANT TRUNCATE ON contacts TO switchboard_app",
-        ),
-        ("contacts: SELECT to PUBLIC", "GRANT SELECT ON contacts TO PUBLIC"),
-        (
-            "audit_log: UPDATE",
-            "GRANT UPDATE ON audit_log TO switchboard_app",
-        ),
-        (
-            "peek:",
-            "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM contacts'",
-        ),
-        (
-            "everybody:",
-            "CREATE VIEW everybody AS SELECT tenant_id, name FROM contacts",
-        ),
-        (
-            "kept:",
-            "CREATE MATERIALIZED VIEW kept AS SELECT tenant_id, name FROM contacts",
-        ),
-        (
-            "owned:",
-            "CREATE TABLE owned (id uuid); ALTER TABLE owned OWNER TO switchboard_app",
-        ),
-        (
-            "contacts_low_name:",
-            "CREATE UNIQUE INDEX contacts_low_name ON contacts (lower(name))",
-        ),
-        (
-            "contacts_no_twice:",
-            "ALTER TABLE contacts ADD CONSTRAINT contacts_no_twice EXCLUDE USING btree (name WITH =)",
-        ),
-        (
-            "child:",
-            "CREATE TABLE parent (tenant_id uuid NOT NULL, at date NOT NULL) PARTITION BY RANGE (at);
-             SELECT protect_table('parent');
-             CREATE TABLE child PARTITION OF parent FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-             GRANT SELECT ON child TO switchboard_app",
-        ),
-        (
-            "audit_log: UPDATE of a column",
-            "GRANT UPDATE (detail) ON audit_log TO switchboard_app",
-        ),
-        (
-            "tenants.max_concurrent_calls: UPDATE",
-            "GRANT UPDATE (max_concurrent_calls) ON tenants TO switchboard_app",
-        ),
-        (
-            "contacts.name: REFERENCES to switchboard_app",
-            "GRANT REFERENCES (name) ON contacts TO switchboard_app",
-        ),
-        (
-            "turns: SELECT can be passed on",
-            "GRANT SELECT ON turns TO switchboard_app WITH GRANT OPTION",
-        ),
-        (
-            "default privileges of",
-            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC",
-        ),
-        (
-            "public: CREATE by switchboard_app",
-            "GRANT CREATE ON SCHEMA public TO switchboard_app",
-        ),
-        ("hidden:", "CREATE SCHEMA hidden"),
-        ("shared_numbers:", "CREATE SEQUENCE shared_numbers"),
-        (
-            "elsewhere:",
-            "CREATE RULE elsewhere AS ON DELETE TO contacts DO ALSO DELETE FROM messages",
-        ),
-        (
-            "trusting:",
-            "CREATE FUNCTION trusting(text) RETURNS boolean LANGUAGE sql LEAKPROOF AS 'SELECT true'",
-        ),
-        (
-            "masquerade:",
-            "CREATE FUNCTION masquerade() RETURNS bigint LANGUAGE sql SET row_security = off
-             AS 'SELECT count(*) FROM contacts'",
-        ),
-        ("pg_freespacemap:", "CREATE EXTENSION pg_freespacemap"),
-        (
-            "protect_table:",
-            "GRANT EXECUTE ON FUNCTION protect_table(regclass) TO switchboard_app",
-        ),
-    ] {
+    for (object, statements) in BREACHES.iter().copied() {
         sqlx::raw_sql(statements).execute(&mut admin).await.unwrap();
         let found = faults(&mut admin).await;
         assert!(

@@ -1,6 +1,10 @@
 //! Tenants apart under attack: statements nobody wrote, dropped transactions, screens that come and go, and a string of the
 //! other tenant in every column. What one finds of another is a failure, wherever it stands.
-#![expect(clippy::panic, reason = "a test that cannot go on panics, in its helpers too")]
+#![expect(
+    clippy::panic,
+    clippy::excessive_nesting,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
 
 mod canaries;
 mod filling;

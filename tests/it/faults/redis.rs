@@ -50,12 +50,7 @@ impl Proxy {
         let ways = Arc::clone(&way);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let Ok(server) = TcpStream::connect(&target).await else {
-                    continue;
-                };
-                let ((from, to), (back, there)) = (client.into_split(), server.into_split());
-                tokio::spawn(pass(from, there, ways.subscribe()));
-                tokio::spawn(pass(back, to, ways.subscribe()));
+                join(client, TcpStream::connect(&target).await.unwrap(), &ways);
             }
         });
         Self { way, url }
@@ -64,6 +59,12 @@ impl Proxy {
     fn set(&self, way: Way) {
         self.way.send_replace(way);
     }
+}
+
+fn join(client: TcpStream, server: TcpStream, ways: &watch::Sender<Way>) {
+    let ((from, to), (back, there)) = (client.into_split(), server.into_split());
+    tokio::spawn(pass(from, there, ways.subscribe()));
+    tokio::spawn(pass(back, to, ways.subscribe()));
 }
 
 async fn pass(
