@@ -7,6 +7,9 @@ use sqlx::{AssertSqlSafe, PgConnection};
 /// Rows of each table.
 pub(super) const ROWS: usize = 3;
 
+/// Texts that must have a shape: the shape, and an expression that has it and differs with the canary, which is `{}`.
+const SHAPES: &[(&str, &str)] = &[("^d_[0-9a-f]{24}$", "'d_' || left(md5('{}'), 24)")];
+
 /// A column.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
@@ -95,6 +98,10 @@ impl Column {
     fn value(&self, tenant: TenantId, canary: &str, n: usize) -> String {
         if self.name == "tenant_id" {
             return format!("'{tenant}'");
+        }
+        let check = self.check.as_deref().unwrap_or_default();
+        if let Some((_, shaped)) = SHAPES.iter().find(|(shape, _)| check.contains(shape)) {
+            return shaped.replace("{}", &format!("{canary}-{n}"));
         }
         if let Some(check) = self.check.as_ref().filter(|check| !check.contains('~'))
             && let Some(first) = check.split('\'').nth(1)
