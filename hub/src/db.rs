@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
+use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config;
@@ -26,11 +27,15 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// How long after a commit we try to tell Redis before we leave it to the heartbeat and the sweeper.
 const TELL_LIMIT: Duration = Duration::from_millis(500);
+/// A connection that rested so long is asked whether it still stands before it is used; asking each time would cost every
+/// transaction a round trip. One that died since then fails at its `BEGIN`, and another is taken.
+const RESTED: Duration = Duration::from_millis(500);
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
+    connections_max: u32,
     kv: Kv,
     clock: Clock,
 }
@@ -50,21 +55,27 @@ impl Db {
             .max_connections(config.connections_max)
             .acquire_timeout(Duration::from_secs(3))
             .after_connect(|connection, _| Box::pin(refuse_a_standby(connection)))
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata)))
             .connect_with(options)
             .await
             .context("connect to Postgres")?;
-        Ok(Self { pool, kv, clock })
+        Ok(Self {
+            pool,
+            connections_max: config.connections_max,
+            kv,
+            clock,
+        })
     }
 
     /// A transaction that sees one tenant.
     pub async fn tenant(&self, tenant: TenantId) -> Result<Tx> {
-        let mut inner = self.pool.begin().await?;
-        sqlx::query!(
-            "SELECT set_config('role', 'switchboard_app', true) AS role, set_config('app.tenant', $1, true) AS tenant",
-            tenant.to_string()
-        )
-        .fetch_one(&mut *inner)
-        .await?;
+        let inner = self
+            .begin(format!(
+                "BEGIN; SET LOCAL ROLE switchboard_app; SET LOCAL app.tenant = '{}'",
+                tenant.uuid()
+            ))
+            .await?;
         let now = self.clock.now();
         Ok(Tx {
             inner,
@@ -78,11 +89,31 @@ impl Db {
 
     /// A transaction for what comes before a tenant is known, and for sweeps: narrow grants, listed in the migrations.
     pub async fn system(&self) -> Result<SystemTx> {
-        let mut inner = self.pool.begin().await?;
-        sqlx::query!("SELECT set_config('role', 'switchboard_system', true)")
-            .fetch_one(&mut *inner)
+        let inner = self
+            .begin("BEGIN; SET LOCAL ROLE switchboard_system".to_owned())
             .await?;
         Ok(SystemTx { inner })
+    }
+
+    /// The same, whose commit does not wait for the disk: for what is done again when a crash of the database undoes it.
+    /// Everything committed later and durably makes it durable too.
+    pub(crate) async fn system_relaxed(&self) -> Result<SystemTx> {
+        let inner = self
+            .begin("BEGIN; SET LOCAL ROLE switchboard_system; SET LOCAL synchronous_commit = off".to_owned())
+            .await?;
+        Ok(SystemTx { inner })
+    }
+
+    /// One round trip for everything a transaction begins with. `how` is made here, of nothing but ids.
+    async fn begin(&self, how: String) -> Result<Transaction<'static, Postgres>> {
+        for _ in 0..self.connections_max {
+            match self.pool.begin_with(AssertSqlSafe(how.clone())).await {
+                // It died since its last use, and nothing has been done on it yet.
+                Err(sqlx::Error::Io(_)) => {}
+                other => return Ok(other?),
+            }
+        }
+        Ok(self.pool.begin_with(AssertSqlSafe(how)).await?)
     }
 
     /// Hands out jobs whose rows are committed already; when Redis cannot be told, the sweeper does.
@@ -118,6 +149,16 @@ async fn refuse_a_standby(connection: &mut PgConnection) -> Result<(), sqlx::Err
         return Err(sqlx::Error::Protocol("this server only reads".to_owned()));
     }
     Ok(())
+}
+
+async fn is_alive(
+    connection: &mut PgConnection,
+    metadata: PoolConnectionMetadata,
+) -> Result<bool, sqlx::Error> {
+    if metadata.idle_for >= RESTED {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 /// Brings the schema up to date, as the owner.

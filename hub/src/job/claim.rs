@@ -35,11 +35,12 @@ pub struct Claimed {
 }
 
 /// Takes what of `hints` is due and nobody's, for `lease`. The attempt is counted before it runs; a lease that ran out
-/// counts as a crash of the one who had it.
+/// counts as a crash of the one who had it. The commit does not wait for the disk: a claim that a crash of the database
+/// undoes is a job that is ready again, and whatever the handler commits makes its claim durable with it.
 pub async fn claim(hub: &Hub, hints: &[Hint], lease: Duration) -> Result<Vec<Claimed>> {
     let tenants: Vec<_> = hints.iter().map(|hint| hint.tenant.uuid()).collect();
     let jobs: Vec<_> = hints.iter().map(|hint| hint.job.uuid()).collect();
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.system_relaxed().await?;
     let claimed = sqlx::query_as!(
         Claimed,
         r#"UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = $3,
@@ -71,7 +72,7 @@ pub async fn renew(hub: &Hub, held: &[(TenantId, JobId, i32)], lease: Duration) 
     let tenants: Vec<_> = held.iter().map(|(tenant, ..)| tenant.uuid()).collect();
     let jobs: Vec<_> = held.iter().map(|(_, job, _)| job.uuid()).collect();
     let attempts: Vec<_> = held.iter().map(|(.., attempt)| *attempt).collect();
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.system_relaxed().await?;
     let ours = sqlx::query_scalar!(
         r#"WITH ours AS (
              SELECT j.tenant_id, j.id FROM jobs j

@@ -130,7 +130,8 @@ fn shorten(mut error: String) -> String {
     error.replace('\0', " ")
 }
 
-/// Writes verdicts; one on a claim that no longer holds changes nothing.
+/// Writes verdicts; one on a claim that no longer holds changes nothing. One that a crash of the database undoes is a job
+/// that is run again, as when its worker had died.
 pub async fn settle(hub: &Hub, settled: &[Settled]) -> Result<()> {
     let tenants: Vec<_> = settled.iter().map(|one| one.tenant.uuid()).collect();
     let jobs: Vec<_> = settled.iter().map(|one| one.job.uuid()).collect();
@@ -143,7 +144,7 @@ pub async fn settle(hub: &Hub, settled: &[Settled]) -> Result<()> {
         .iter()
         .map(|one| one.error.clone().unwrap_or_default())
         .collect();
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.system_relaxed().await?;
     sqlx::query!(
         "UPDATE jobs SET state = s.state, attempts = attempts - s.uncount, crashes = crashes + s.crashed,
              run_at = CASE WHEN s.state = 'ready' THEN now() + s.wait * interval '1 second' ELSE run_at END,

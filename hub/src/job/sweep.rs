@@ -35,7 +35,7 @@ pub async fn sweep(hub: &Hub, queue: Queue) -> anyhow::Result<usize> {
 }
 
 async fn mark(hub: &Hub, queue: Queue, oldest_unread_ms: Option<i64>) -> Result<Vec<Hint>> {
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.system_relaxed().await?;
     let rows = sqlx::query!(
         r#"UPDATE jobs SET dispatched_at = now()
          FROM (
