@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -62,7 +63,7 @@ pub fn frame(seq: i64, kind: &str, at: Timestamp, data: &serde_json::Value) -> R
     Ok(serde_json::value::to_raw_value(&frame).map_err(anyhow::Error::from)?)
 }
 
-/// Numbers `events` and writes their rows: the last statements of the writing transaction, since the row lock is held
+/// Numbers `events` and writes their rows: the last statement of the writing transaction, since the row lock is held
 /// until its commit and every writer of the tenant waits for it.
 pub(crate) async fn append(
     db: &mut PgConnection,
@@ -71,26 +72,29 @@ pub(crate) async fn append(
     at: Timestamp,
 ) -> Result<Vec<Published>> {
     let count = i64::try_from(events.len()).map_err(anyhow::Error::from)?;
+    let kinds: Vec<_> = events.iter().map(|event| event.kind).collect();
+    let audiences: Vec<_> = events.iter().map(|event| event.audience.as_str()).collect();
+    let bodies: Vec<_> = events.iter().map(|event| Json(&event.data)).collect();
     let last = sqlx::query_scalar!(
-        "UPDATE feeds SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq",
+        r#"WITH numbered AS (
+             UPDATE feeds SET seq = seq + $2 WHERE tenant_id = $1 RETURNING seq
+         ), written AS (
+             INSERT INTO events (tenant_id, seq, kind, audience, data, at)
+             SELECT $1, numbered.seq - $2 + new.n, new.kind, new.audience, new.data, $6
+             FROM numbered, unnest($3::text[], $4::text[], $5::jsonb[]) WITH ORDINALITY AS new (kind, audience, data, n)
+         )
+         SELECT seq FROM numbered"#,
         tenant.uuid(),
-        count
+        count,
+        &kinds as &[&str],
+        &audiences as &[&str],
+        &bodies as &[Json<&serde_json::Value>],
+        at as _
     )
     .fetch_one(&mut *db)
     .await?;
     let mut published = Vec::with_capacity(events.len());
     for (event, seq) in events.iter().zip(last - count + 1..) {
-        sqlx::query!(
-            "INSERT INTO events (tenant_id, seq, kind, audience, data, at) VALUES ($1, $2, $3, $4, $5, $6)",
-            tenant.uuid(),
-            seq,
-            event.kind,
-            event.audience.as_str(),
-            event.data,
-            at as _
-        )
-        .execute(&mut *db)
-        .await?;
         published.push(Published {
             seq,
             audience: event.audience,
