@@ -25,7 +25,7 @@ pub enum IdentityKind {
 }
 
 impl IdentityKind {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::Mail => "mail",

@@ -213,8 +213,20 @@ pub async fn get(tx: &mut Tx, id: ConversationId) -> Result<Conversation> {
     row(tx, id, None).await.map(Conversation::from)
 }
 
+/// Several, complete, in no order; what is not there is left out.
+pub(crate) async fn several(tx: &mut Tx, ids: &[ConversationId]) -> Result<Vec<Conversation>> {
+    let rows = rows(tx, ids, None).await?;
+    Ok(rows.into_iter().map(Conversation::from).collect())
+}
+
 async fn row(tx: &mut Tx, id: ConversationId, staff: Option<StaffId>) -> Result<Row> {
-    sqlx::query_as!(
+    let rows = rows(tx, &[id], staff).await?;
+    rows.into_iter().next().ok_or(Error::NotFound("conversation"))
+}
+
+async fn rows(tx: &mut Tx, ids: &[ConversationId], staff: Option<StaffId>) -> Result<Vec<Row>> {
+    let ids: Vec<_> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = sqlx::query_as!(
         Row,
         r#"SELECT c.id, c.contact_id, k.name AS contact_name,
              (SELECT a.address FROM identities a WHERE a.tenant_id = c.tenant_id AND a.contact_id = c.contact_id
@@ -229,12 +241,12 @@ async fn row(tx: &mut Tx, id: ConversationId, staff: Option<StaffId>) -> Result<
          LEFT JOIN staff s ON s.tenant_id = c.tenant_id AND s.id = c.assignee_id
          LEFT JOIN conversation_reads r
              ON r.tenant_id = c.tenant_id AND r.conversation_id = c.id AND r.staff_id = $3
-         WHERE c.tenant_id = $1 AND c.id = $2"#,
+         WHERE c.tenant_id = $1 AND c.id = ANY ($2)"#,
         tx.tenant().uuid(),
-        id.uuid(),
+        &ids,
         staff.map(StaffId::uuid)
     )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(Error::NotFound("conversation"))
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows)
 }

@@ -2,6 +2,7 @@
 
 mod append;
 mod list;
+mod receive;
 mod reply;
 mod route;
 pub mod segments;
@@ -19,6 +20,7 @@ use crate::ids::{CallId, ConversationId, MessageId, StaffId};
 
 pub use append::{NewMessage, append};
 pub use list::list;
+pub(crate) use receive::{Received, receive};
 pub use reply::{Draft, DraftKind, reply, retry, text};
 pub use state::State;
 

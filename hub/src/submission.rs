@@ -2,6 +2,7 @@
 
 mod intake;
 mod process;
+mod together;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ use crate::job::{Queue, Work};
 
 pub use intake::Intake;
 pub use process::process;
+pub use together::process_together;
 
 /// The job that works a submission in.
 #[derive(Debug, Serialize, Deserialize)]

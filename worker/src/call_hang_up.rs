@@ -24,5 +24,5 @@ pub(crate) async fn run(http: Http, hub: Hub, job: Job<HangUp>) -> anyhow::Resul
     close::close(&mut tx, call.id, CallOutcome::StaffHungUp).await?;
     job.done_in(&mut tx).await?;
     tx.commit().await?;
-    Ok(Outcome::Done)
+    Ok(Outcome::Written)
 }

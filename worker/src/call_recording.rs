@@ -75,7 +75,7 @@ pub(crate) async fn run(http: Http, hub: Hub, job: Job<FetchRecording>) -> anyho
     append(&mut tx, &message).await?;
     job.done_in(&mut tx).await?;
     tx.commit().await?;
-    Ok(Outcome::Done)
+    Ok(Outcome::Written)
 }
 
 /// Twilio's REST API for the account that carries the called number.

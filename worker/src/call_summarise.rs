@@ -45,5 +45,5 @@ pub(crate) async fn run(http: Http, hub: Hub, job: Job<Summarise>) -> anyhow::Re
     progress::set_summary(&mut tx, job.payload.call, &summary).await?;
     job.done_in(&mut tx).await?;
     tx.commit().await?;
-    Ok(Outcome::Done)
+    Ok(Outcome::Written)
 }

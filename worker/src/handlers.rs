@@ -15,7 +15,10 @@ use crate::{
 pub(crate) fn all() -> anyhow::Result<Registry> {
     let http = Http::new()?;
     Ok(Registry::new()
-        .on(submission_process::run)
+        .on({
+            let rooms = submission_process::Rooms::default();
+            move |hub, job| submission_process::run(rooms.clone(), hub, job)
+        })
         .on({
             let http = http.clone();
             move |hub, job| attachment_fetch::run(http.clone(), hub, job)

@@ -49,6 +49,8 @@ impl<W> Job<W> {
 pub enum Outcome {
     /// It is done.
     Done,
+    /// It is done, and the transaction of its effect has written that ([`Job::done_in`]).
+    Written,
     /// It is to be run again at this time; the attempt does not count.
     Later(Timestamp),
     /// It will never succeed, for this reason: a dead letter at once.

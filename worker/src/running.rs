@@ -28,6 +28,16 @@ const OVERTIME: Duration = Duration::from_secs(30);
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_millis(300);
 
+/// How an attempt ended.
+enum End {
+    /// Its row is to be told.
+    Verdict(Verdict),
+    /// Its row says so already.
+    Written,
+    /// Somebody else has it: what came of ours is no matter.
+    Lost,
+}
+
 /// The running jobs of one worker.
 pub(crate) struct Running {
     registry: Registry,
@@ -86,18 +96,18 @@ impl Running {
             let _slot = slot;
             let id = claimed.id;
             let started = Instant::now();
-            let verdict = tokio::select! {
-                verdict = running.attempt(hub_of_job, claimed.clone(), handler) => Some(verdict),
-                () = running.give_back.cancelled() => Some(Verdict::GivenBack),
-                () = lost.cancelled() => None,
+            let end = tokio::select! {
+                end = running.attempt(hub_of_job, claimed.clone(), handler) => end,
+                () = running.give_back.cancelled() => End::Verdict(Verdict::GivenBack),
+                () = lost.cancelled() => End::Lost,
             };
-            Self::report(&claimed, verdict.as_ref(), started.elapsed());
-            match verdict {
-                Some(verdict) => {
+            Self::report(&claimed, &end, started.elapsed());
+            match end {
+                End::Verdict(verdict) => {
                     let settled = Settled::new(&claimed, verdict);
                     running.verdicts.send((settled, id)).await.ok();
                 }
-                None => {
+                End::Written | End::Lost => {
                     running.lock().remove(&id);
                 }
             }
@@ -105,50 +115,48 @@ impl Running {
         hub.tasks.spawn("worker.job", self.tracker.track_future(job));
     }
 
-    async fn attempt(
-        &self,
-        hub: Hub,
-        claimed: Claimed,
-        handler: Option<crate::registry::Handler>,
-    ) -> Verdict {
+    async fn attempt(&self, hub: Hub, claimed: Claimed, handler: Option<crate::registry::Handler>) -> End {
         if claimed.crashes >= settle::CRASHES_MAX {
-            return Verdict::Fatal(format!(
+            return End::Verdict(Verdict::Fatal(format!(
                 "its worker died {} times while doing it",
                 claimed.crashes
-            ));
+            )));
         }
         let Some(handler) = handler else {
             // A newer release wants it: a worker of that release will know how.
-            return Verdict::Failed(format!("this worker does not know jobs of kind {}", claimed.kind));
+            let error = format!("this worker does not know jobs of kind {}", claimed.kind);
+            return End::Verdict(Verdict::Failed(error));
         };
         let now = hub.clock.clone();
         // Built inside: a handler may panic before its first await, too.
         let attempt = async { (handler.handle)(hub, claimed, self.stopping.clone()).await };
         let guarded = AssertUnwindSafe(attempt).catch_unwind();
-        match tokio::time::timeout(handler.limit, guarded).await {
+        let verdict = match tokio::time::timeout(handler.limit, guarded).await {
             Err(_) => Verdict::Failed(format!("it took longer than {} s", handler.limit.as_secs())),
             Ok(Err(panic)) => Verdict::Crashed(format!("panicked: {}", panic_text(&*panic))),
+            Ok(Ok(Ok(Outcome::Written))) => return End::Written,
             Ok(Ok(Ok(Outcome::Done))) => Verdict::Done,
             Ok(Ok(Ok(Outcome::Later(at)))) => Verdict::Later(at.since(now.now())),
             Ok(Ok(Ok(Outcome::Fatal(reason)))) => Verdict::Fatal(reason),
             Ok(Ok(Err(fault))) => Verdict::Failed(format!("{fault:#}")),
-        }
+        };
+        End::Verdict(verdict)
     }
 
-    fn report(claimed: &Claimed, verdict: Option<&Verdict>, took: Duration) {
-        let outcome = match verdict {
-            Some(Verdict::Done) => "done",
-            Some(Verdict::Failed(_)) => "failed",
-            Some(Verdict::Crashed(_)) => "crashed",
-            Some(Verdict::Fatal(_)) => "fatal",
-            Some(Verdict::Later(_)) => "later",
-            Some(Verdict::GivenBack) => "given_back",
-            None => "lost",
+    fn report(claimed: &Claimed, end: &End, took: Duration) {
+        let outcome = match end {
+            End::Verdict(Verdict::Done) | End::Written => "done",
+            End::Verdict(Verdict::Failed(_)) => "failed",
+            End::Verdict(Verdict::Crashed(_)) => "crashed",
+            End::Verdict(Verdict::Fatal(_)) => "fatal",
+            End::Verdict(Verdict::Later(_)) => "later",
+            End::Verdict(Verdict::GivenBack) => "given_back",
+            End::Lost => "lost",
         };
         let queue = claimed.queue.as_str();
         metrics::counter!("switchboard_jobs_total", "queue" => queue, "outcome" => outcome).increment(1);
         metrics::histogram!("switchboard_job_seconds", "queue" => queue).record(took.as_secs_f64());
-        if let Some(Verdict::Failed(error) | Verdict::Crashed(error) | Verdict::Fatal(error)) = verdict {
+        if let End::Verdict(Verdict::Failed(error) | Verdict::Crashed(error) | Verdict::Fatal(error)) = end {
             tracing::warn!(
                 tenant.id = %claimed.tenant, job.id = %claimed.id, job.kind = claimed.kind, attempt = claimed.attempt, error,
                 "Job {} ({}) {outcome} in attempt {}", claimed.id, claimed.kind, claimed.attempt

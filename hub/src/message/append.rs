@@ -171,7 +171,7 @@ fn preview_of(new: &NewMessage<'_>) -> String {
 }
 
 /// The beginning on one line.
-fn preview(body: &str) -> String {
+pub(super) fn preview(body: &str) -> String {
     let line = body.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= PREVIEW_MAX {
         return line;

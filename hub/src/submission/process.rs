@@ -51,7 +51,7 @@ pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()
     tx.commit().await
 }
 
-async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms, said_at: Timestamp) -> Result<MessageId> {
+pub(super) async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms, said_at: Timestamp) -> Result<MessageId> {
     let known = contact::meet(tx, IdentityKind::Phone, &phone::sender(&sms.from), None).await?;
     let conversation = conversation::between(tx, known.contact, inbox, Channel::Sms, None).await?;
     let body = clean(&sms.body);
@@ -123,7 +123,7 @@ async fn business_name(tx: &mut Tx) -> Result<String> {
 }
 
 /// Somebody who left a number is answered by text, so their form joins the conversation their texts will come to.
-async fn receive_form(tx: &mut Tx, form: InboxId, filled: &Filled) -> Result<MessageId> {
+pub(super) async fn receive_form(tx: &mut Tx, form: InboxId, filled: &Filled) -> Result<MessageId> {
     let name = filled.name.as_deref();
     let contact = match (&filled.phone, &filled.mail) {
         (Some(number), mail) => {
@@ -148,7 +148,7 @@ async fn receive_form(tx: &mut Tx, form: InboxId, filled: &Filled) -> Result<Mes
 }
 
 /// Postgres takes no NUL; a provider's text has a limit, ours too.
-fn clean(body: &str) -> String {
+pub(super) fn clean(body: &str) -> String {
     body.chars()
         .filter(|letter| *letter != '\0')
         .take(BODY_MAX - 2_000)
