@@ -2,5 +2,6 @@
 pub mod calls;
 pub mod floor;
 pub mod inbox;
+mod postgres;
 pub mod texts;
 pub mod webhooks;

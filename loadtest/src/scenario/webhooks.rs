@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio_util::sync::CancellationToken;
 
+use super::postgres;
 use super::texts::{self, Ledger};
 use crate::product::{Entrance, Frame, Live, Product};
 use crate::run::{Options, Run};
@@ -27,6 +28,10 @@ pub struct Args {
     /// How long the screen may take to catch up after the last webhook.
     #[arg(long, default_value = "15s", value_parser = crate::stage::duration)]
     drain: Duration,
+    /// First measure what Postgres takes without us (needs `pgbench` and `psql`): the URL of a database in which a table may
+    /// be made, on the server that the product uses. Its CPU is told when `--pid` names it `postgres`.
+    #[arg(long, value_name = "URL")]
+    floor: Option<String>,
 }
 
 /// Runs it.
@@ -47,7 +52,21 @@ pub async fn run(args: Args) -> Result<ExitCode> {
         Some(product) => Some(product.live(None).await.context("open a screen")?),
         None => None,
     };
+    let mut floors = std::collections::BTreeMap::new();
+    if let Some(url) = &args.floor {
+        let postgres = args
+            .options
+            .pids
+            .iter()
+            .find(|watched| watched.name == "postgres");
+        floors = postgres::floors(url, postgres)
+            .await
+            .context("measure the floors")?;
+    }
     let run = Run::start("webhooks", args.options.clone());
+    for (name, value) in floors {
+        run.number(&name, value);
+    }
     let (ledger, stop) = (Arc::new(Ledger::default()), CancellationToken::new());
     let watching = tokio::spawn({
         let (run, stop) = (run.clone(), stop.clone());
