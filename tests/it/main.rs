@@ -18,6 +18,7 @@ mod fleet;
 mod isolation;
 mod jobs;
 mod live;
+mod load;
 mod messages;
 mod nginx;
 mod stop;

@@ -1,0 +1,62 @@
+//! A short load of the real roles by `loadtest`: its scenarios keep working against the product, and nothing is lost.
+
+use clap::Parser;
+use hub::clock::Clock;
+use hub::job::Queue;
+use hub::role::Role;
+use hub::testing::World;
+use loadtest::scenario::webhooks;
+use serde_json::Value;
+
+use crate::fleet::free_address;
+
+#[derive(Parser)]
+struct Webhooks {
+    #[command(flatten)]
+    args: webhooks::Args,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_text_reaches_a_screen_once() {
+    let address = free_address();
+    let url = format!("http://{address}");
+    let public = url.parse().unwrap();
+    let world = World::with(|config| config.public_url = public, Clock::system()).await;
+    let tenant = world.tenant("acme").await;
+    let owner = world.staff(tenant, "ann", Role::Owner).await;
+    let listener = tokio::net::TcpListener::bind(&address).await.unwrap();
+    let (api, work) = (world.hub.clone(), world.another_hub().await);
+    let tasks = work.tasks.clone();
+    world.hub.tasks.spawn("test.api", async move {
+        api::run(api, listener).await.unwrap();
+    });
+    let working = tokio::spawn(worker::run(work, Queue::ALL.to_vec()));
+
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let report_flag = format!("--json={}", report.display());
+    let arguments = [
+        "webhooks",
+        "--target",
+        &url,
+        "--token",
+        &owner.token,
+        "--prepare",
+        "--contacts=20",
+        "--stage=3s:60",
+        "--warm-up=0s",
+        "--drain=30s",
+        &report_flag,
+    ];
+    webhooks::run(Webhooks::parse_from(arguments).args).await.unwrap();
+    tasks.stop();
+    working.await.unwrap().unwrap();
+
+    // Not its exit code: on a busy machine the generator may rightly say that it was late.
+    let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    for name in ["failed", "lost", "doubled"] {
+        assert_eq!(report["numbers"][name], 0.0, "{name}: {report}");
+    }
+    assert_eq!(report["numbers"]["done"], 180.0);
+    assert_eq!(report["durations"]["screen"]["count"], 180);
+}
