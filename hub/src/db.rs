@@ -11,6 +11,7 @@ use secrecy::ExposeSecret as _;
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
+use tokio::time::Instant;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config;
@@ -27,6 +28,8 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// How long after a commit we try to tell Redis before we leave it to the heartbeat and the sweeper.
 const TELL_LIMIT: Duration = Duration::from_millis(500);
+/// How long a transaction waits for a connection.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// A connection that rested so long is asked whether it still stands before it is used; asking each time would cost every
 /// transaction a round trip. One that died since then fails at its `BEGIN`, and another is taken.
 const RESTED: Duration = Duration::from_millis(500);
@@ -53,7 +56,7 @@ impl Db {
             .application_name("switchboard");
         let pool = PgPoolOptions::new()
             .max_connections(config.connections_max)
-            .acquire_timeout(Duration::from_secs(3))
+            .acquire_timeout(ACQUIRE_LIMIT)
             .after_connect(|connection, _| Box::pin(refuse_a_standby(connection)))
             .test_before_acquire(false)
             .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata)))
@@ -96,7 +99,8 @@ impl Db {
     }
 
     /// The same, whose commit does not wait for the disk: for what is done again when a crash of the database undoes it.
-    /// Everything committed later and durably makes it durable too.
+    /// Everything committed later and durably makes it durable too. Not for callers that are cancelled: one cut off in
+    /// its `BEGIN` would leave the setting to the connection's next transaction.
     pub(crate) async fn system_relaxed(&self) -> Result<SystemTx> {
         let inner = self
             .begin("BEGIN; SET LOCAL ROLE switchboard_system; SET LOCAL synchronous_commit = off".to_owned())
@@ -106,10 +110,11 @@ impl Db {
 
     /// One round trip for everything a transaction begins with. `how` is made here, of nothing but ids.
     async fn begin(&self, how: String) -> Result<Transaction<'static, Postgres>> {
+        let started = Instant::now();
         for _ in 0..self.connections_max {
             match self.pool.begin_with(AssertSqlSafe(how.clone())).await {
                 // It died since its last use, and nothing has been done on it yet.
-                Err(sqlx::Error::Io(_)) => {}
+                Err(fault) if is_gone(&fault) && started.elapsed() < ACQUIRE_LIMIT => {}
                 other => return Ok(other?),
             }
         }
@@ -149,6 +154,15 @@ async fn refuse_a_standby(connection: &mut PgConnection) -> Result<(), sqlx::Err
         return Err(sqlx::Error::Protocol("this server only reads".to_owned()));
     }
     Ok(())
+}
+
+/// Whether the connection is at its end: broken, or the server said that it shuts down (class 57P).
+fn is_gone(fault: &sqlx::Error) -> bool {
+    match fault {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(said) => said.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
 }
 
 async fn is_alive(

@@ -51,7 +51,12 @@ pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()
     tx.commit().await
 }
 
-pub(super) async fn receive_text(tx: &mut Tx, inbox: InboxId, sms: &Sms, said_at: Timestamp) -> Result<MessageId> {
+pub(super) async fn receive_text(
+    tx: &mut Tx,
+    inbox: InboxId,
+    sms: &Sms,
+    said_at: Timestamp,
+) -> Result<MessageId> {
     let known = contact::meet(tx, IdentityKind::Phone, &phone::sender(&sms.from), None).await?;
     let conversation = conversation::between(tx, known.contact, inbox, Channel::Sms, None).await?;
     let body = clean(&sms.body);
