@@ -12,6 +12,7 @@ mod inbound;
 mod media;
 mod outbound;
 mod sweep;
+mod together;
 
 use std::time::Duration;
 
