@@ -1,5 +1,6 @@
 //! Jobs by themselves: pick-up time at a steady rate, CPU of a whole cycle, and how fast a backlog shrinks beside a plain
-//! SKIP LOCKED loop on the same Postgres in the same run. `cargo bench --workspace --bench jobs`, with TEST_DATABASE_URL.
+//! SKIP LOCKED loop on the same Postgres in the same run. `cargo bench --workspace --bench jobs`, with
+//! `TEST_DATABASE_URL`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
