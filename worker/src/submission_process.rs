@@ -90,7 +90,7 @@ impl Seat {
         match AssertUnwindSafe(together).catch_unwind().await {
             Ok(Ok(done)) => self.room.note(&done),
             Ok(Err(fault)) => {
-                tracing::info!(tenant.id = %self.tenant, error = ?fault, "Submissions are worked in one by one");
+                tracing::info!(tenant.id = %self.tenant, error = %fault, "Submissions are worked in one by one");
             }
             Err(_panic) => {
                 tracing::warn!(tenant.id = %self.tenant, "Working submissions in together panicked; they go one by one");
