@@ -1,6 +1,5 @@
 //! The live feed over HTTP: a ticket, the socket it opens, and who is online.
 
-mod outgoing;
 mod socket;
 mod upgrade;
 

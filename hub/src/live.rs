@@ -2,17 +2,19 @@
 //! its sockets. Postgres is asked when a number is missing, when a client is further behind than memory reaches, and every
 //! second and a half whether Redis told us everything.
 //!
-//! The path of an event: `fanout` (what Redis brings) → `stream` (in order, without holes) → `seat` (each client's place
-//! in it) → the socket's loop in `api`. Everything that decides is a state machine without I/O: `stream`, `client`,
+//! The path of an event: `fanout` (what Redis brings) → `stream` (in order, without holes) → `seat` XX Everything that decides is a state machine without I/O: `stream`, `client`,
 //! `who`, `signals`, `wire`.
 
 mod check;
 pub mod client;
+mod delivery;
 mod fanout;
 mod feed;
 pub mod frame;
+mod line;
 pub(crate) mod message;
 mod outbox;
+mod outgoing;
 mod presence;
 mod ring;
 mod rows;
@@ -41,9 +43,10 @@ use crate::kv::Kv;
 use crate::principal::Principal;
 use crate::tasks::Tasks;
 
+pub use delivery::Fill;
 use feed::Feed;
-pub use feed::Must;
 pub use frame::{Bye, Position};
+pub use line::{Line, Must, Wire};
 pub use message::Person;
 use outbox::{Item, Outbox};
 pub use presence::online;
@@ -95,6 +98,7 @@ struct Inner {
 }
 
 /// Counters that are on the path of every delivery, looked up once.
+#[derive(Clone)]
 pub(crate) struct Meters {
     clients: Gauge,
     delivered: Counter,
@@ -140,15 +144,16 @@ impl Live {
         }))
     }
 
-    /// Seats a client. It is on the list before anything is read, so that nothing falls between.
+    /// Seats the client at the other end of `line`. It is on the list before anything is read, so that nothing falls between.
     pub async fn join(
         &self,
         hub: &Hub,
         principal: &Principal,
         position: Option<&Position>,
+        line: &Arc<Line>,
     ) -> Result<Joined, Bye> {
         self.start(hub);
-        let reserved = self.reserve(principal).ok_or(Bye::TooMany)?;
+        let reserved = self.reserve(principal, line).ok_or(Bye::TooMany)?;
         let feed = Arc::clone(&reserved.feed);
         let placed = async {
             feed.opened.get_or_try_init(|| self.open(&feed)).await?;
@@ -220,12 +225,11 @@ impl Live {
         })
     }
 
-    fn reserve(&self, principal: &Principal) -> Option<seat::Reserved> {
+    fn reserve(&self, principal: &Principal, line: &Arc<Line>) -> Option<seat::Reserved> {
         let tenant = principal.tenant();
         let id = self.0.next_client.fetch_add(1, Ordering::Relaxed);
         let name: Arc<str> = format!("{}:{id}", self.0.node).into();
-        let entry = feed::Entry::new(principal, Arc::clone(&name));
-        let order = Arc::clone(&entry.order);
+        let entry = feed::Entry::new(principal, Arc::clone(&name), Arc::clone(line));
         let until_ms = self.0.clock.now().after(who::HOLDS).as_millisecond();
         let seen = entry.seen(until_ms);
         // Under the map's guard, so that the feed is not let go meanwhile.
@@ -233,7 +237,7 @@ impl Live {
             .0
             .feeds
             .entry(tenant)
-            .or_insert_with(|| Arc::new(Feed::new(tenant, now())));
+            .or_insert_with(|| Arc::new(self.new_feed(tenant)));
         let feed = Arc::clone(&held);
         let mut shelf = feed.shelf();
         let actor = principal.actor_id();
@@ -247,9 +251,7 @@ impl Live {
         {
             return None;
         }
-        shelf.clients.insert(id, entry);
-        shelf.empty_since = None;
-        shelf.presence_changed = true;
+        shelf.comes(id, entry);
         drop(shelf);
         drop(held);
         self.0.meters.clients.increment(1.0);
@@ -261,22 +263,21 @@ impl Live {
             feed,
             id,
             name,
-            order,
+            line: Arc::clone(line),
             seated: false,
         })
     }
 
-    fn leave(&self, feed: &Feed, id: u64, name: &Arc<str>) {
-        let mut shelf = feed.shelf();
-        let Some(entry) = shelf.clients.remove(&id) else {
+    fn new_feed(&self, tenant: TenantId) -> Feed {
+        let meters = self.0.meters.clone();
+        Feed::new(tenant, self.0.tasks.clone(), meters, &self.0.config, now())
+    }
+
+    fn leave(&self, feed: &Feed, id: u64) {
+        let gone = feed.shelf().goes(id, now());
+        let Some(entry) = gone else {
             return;
         };
-        if shelf.clients.is_empty() {
-            shelf.empty_since = Some(now());
-        }
-        shelf.presence_changed = true;
-        shelf.went.push(Arc::clone(name));
-        drop(shelf);
         self.0.meters.clients.decrement(1.0);
         // Who leaves because we stop is about to be elsewhere.
         if let Some(gone) = entry.seen(0)
@@ -403,10 +404,6 @@ impl Live {
 
     fn pages(&self) -> &Pages {
         &self.0.pages
-    }
-
-    fn config(&self) -> &config::Live {
-        &self.0.config
     }
 
     fn meters(&self) -> &Meters {

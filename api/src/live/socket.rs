@@ -1,6 +1,7 @@
 //! One live socket: the loop that owns it. What it decides is `hub::live::client`'s; what it sends is its seat's.
 
 use std::io;
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,17 +9,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use hub::live::client::{Action, Client, Input, Session};
-use hub::live::stream::Advance;
 use hub::live::wire::{self, Decoder, Received};
-use hub::live::{Bye, Event, Joined, Must, Position, Seat, frame};
+use hub::live::{Bye, Event, Fill, Joined, Line, Must, Position, Seat, Wire};
 use hub::principal::Principal;
 use hub::{Error, Hub, auth};
-use tokio::io::{AsyncWriteExt as _, Interest};
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-
-use super::outgoing::Outgoing;
 
 /// A client over its bounds is called slow when nothing moved for this long.
 const SLOW_PATIENCE: Duration = Duration::from_secs(1);
@@ -40,7 +39,7 @@ enum Answer {
 /// What woke the loop.
 enum Happened {
     Ready { readable: bool },
-    Woken,
+    Called,
     Answered(Answer),
     Page(hub::Result<Arc<[Event]>>),
     Due,
@@ -51,10 +50,10 @@ struct Socket {
     hub: Hub,
     /// The tenant that the address named, if it named one.
     host_slug: Option<String>,
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
+    line: Arc<Line>,
     decoder: Decoder,
     client: Client,
-    out: Outgoing,
     seat: Option<Seat>,
     asking: Option<BoxFuture<'static, Answer>>,
     paging: Option<BoxFuture<'static, hub::Result<Arc<[Event]>>>>,
@@ -70,15 +69,18 @@ pub(super) async fn run(hub: Hub, stream: TcpStream, early: Bytes, host_slug: Op
     let now = now();
     let mut decoder = Decoder::default();
     decoder.buffer().extend_from_slice(&early);
+    // However few bytes it holds, it is the whole read buffer of the HTTP connection.
+    drop(early);
     let stop = hub.tasks.stop_token();
+    let stream = Arc::new(stream);
     let mut socket = Socket {
+        line: Line::new(Arc::clone(&stream) as Arc<dyn Wire>),
         client: Client::new(hub.config.heartbeat(), hub::live::any_fraction(), now),
         stop: Some(Box::pin(stop.cancelled_owned())),
         hub,
         host_slug,
         stream,
         decoder,
-        out: Outgoing::default(),
         seat: None,
         asking: None,
         paging: None,
@@ -102,8 +104,8 @@ impl Socket {
             self.act();
             let now = now();
             self.fill(now)?;
-            if self.closing.is_some() && self.out.is_empty() {
-                self.stream.shutdown().await?;
+            if self.closing.is_some() && self.line.is_clear() {
+                SockRef::from(&*self.stream).shutdown(Shutdown::Write)?;
                 let drained = tokio::time::timeout(CLOSE_LIMIT, drain(&self.stream));
                 return drained.await.unwrap_or(Ok(()));
             }
@@ -119,11 +121,14 @@ impl Socket {
         match happened {
             Happened::Ready { readable: true } => self.read()?,
             Happened::Ready { readable: false } => {}
-            Happened::Woken => self.obey(),
+            Happened::Called => self.obey(),
             Happened::Answered(answer) => self.answered(answer),
             Happened::Page(page) => self.page(page),
             Happened::Due => {
                 let now = now();
+                if let Some(seat) = &self.seat {
+                    self.client.step(Input::Gave(seat.seq()), now, &mut self.todo);
+                }
                 self.client.step(Input::Tick, now, &mut self.todo);
                 self.hear(now);
                 self.judge(now);
@@ -137,26 +142,16 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends what is there; when all is out, takes the next batch, until nothing is left or the kernel takes no more.
+    /// Sends what is there and brings the client up to date, as far as the kernel takes it.
     fn fill(&mut self, now: Instant) -> io::Result<()> {
-        loop {
-            self.out.flush(&self.stream, now)?;
-            let Some(seat) = &mut self.seat else {
-                return Ok(());
-            };
-            if !self.out.is_empty() || self.closing.is_some() || self.paging.is_some() {
-                return Ok(());
-            }
-            let advance = seat.take(self.out.frames());
-            let seq = seat.seq();
-            match advance {
-                Advance::Nothing if self.out.is_empty() => return Ok(()),
-                Advance::Took(_) | Advance::Nothing => {}
-                Advance::Behind { after, upto } => self.paging = Some(seat.page(after, upto).boxed()),
-                Advance::Reload(position) => self.out.frames().push_back(frame::reload(&position)),
-            }
-            self.client.step(Input::Gave(seq), now, &mut self.todo);
+        let idle = self.closing.is_none() && self.paging.is_none();
+        let Some(seat) = self.seat.as_ref().filter(|_| idle) else {
+            return self.line.flush(now);
+        };
+        if let Fill::Behind { after, upto } = seat.fill(now)? {
+            self.paging = Some(seat.page(after, upto).boxed());
         }
+        Ok(())
     }
 
     async fn happens(&mut self, now: Instant) -> io::Result<Happened> {
@@ -164,14 +159,14 @@ impl Socket {
         if self.timer.deadline().into_std() != deadline {
             self.timer.as_mut().reset(deadline.into());
         }
-        let interest = if self.out.is_empty() {
+        let interest = if self.line.is_clear() {
             Interest::READABLE
         } else {
             Interest::READABLE | Interest::WRITABLE
         };
         Ok(tokio::select! {
             ready = self.stream.ready(interest) => Happened::Ready { readable: ready?.is_readable() },
-            () = woken(&mut self.seat) => Happened::Woken,
+            () = self.line.called() => Happened::Called,
             answer = or_never(&mut self.asking) => { self.asking = None; Happened::Answered(answer) }
             page = or_never(&mut self.paging) => { self.paging = None; Happened::Page(page) }
             () = self.timer.as_mut() => Happened::Due,
@@ -183,7 +178,7 @@ impl Socket {
         if let Some(closing) = self.closing {
             return Some(closing);
         }
-        let stalled = self.out.stalled_since().map(|since| {
+        let stalled = self.line.stalled_since().map(|since| {
             let at = now();
             if at < since + SLOW_PATIENCE {
                 since + SLOW_PATIENCE
@@ -198,20 +193,20 @@ impl Socket {
 
     /// Calls a client slow that is: too much waits for it, or nothing moves at all.
     fn judge(&mut self, now: Instant) {
-        let Some(since) = self.out.stalled_since() else {
+        let Some(since) = self.line.stalled_since() else {
             return;
         };
         let stalled = now.saturating_duration_since(since);
         let over = stalled >= SLOW_PATIENCE && self.seat.as_ref().is_some_and(Seat::is_slow);
         if over || stalled >= STALL_LIMIT {
-            self.out.give_up();
+            self.line.give_up();
             let retry = self.hub.live.come_back_in();
             self.leave(Bye::Slow, retry);
         }
     }
 
     fn obey(&mut self) {
-        match self.seat.as_ref().and_then(Seat::must) {
+        match self.line.must() {
             Some(Must::Renew) => self.leave(Bye::Expired, Duration::ZERO),
             Some(Must::Leave) => self.leave(Bye::Revoked, Duration::ZERO),
             None => self.judge(now()),
@@ -256,7 +251,7 @@ impl Socket {
             match heard {
                 Received::Text(text) => self.client.step(Input::Text(&text), now, &mut self.todo),
                 Received::Ping(payload) => {
-                    self.out.frames().push_back(wire::pong(&payload));
+                    self.line.push(wire::pong(&payload));
                     self.client.step(Input::Control, now, &mut self.todo);
                 }
                 Received::Pong => self.client.step(Input::Control, now, &mut self.todo),
@@ -277,9 +272,10 @@ impl Socket {
         match (action, &mut self.seat) {
             (Action::Redeem(ticket), _) => self.asking = Some(self.redeem(ticket)),
             (Action::Join { principal, position }, _) => {
-                self.asking = Some(join(self.hub.clone(), principal, position).boxed());
+                let line = Arc::clone(&self.line);
+                self.asking = Some(join(self.hub.clone(), principal, position, line).boxed());
             }
-            (Action::Send(frame), _) => self.out.frames().push_back(frame),
+            (Action::Send(frame), _) => self.line.push(frame),
             (Action::Close { code, reason }, _) => self.close(code, reason),
             (Action::Renew(principal), Some(seat)) => seat.renew(&principal),
             (Action::View(conversation), Some(seat)) => seat.view(conversation),
@@ -332,7 +328,9 @@ impl Socket {
                 let welcome = Input::Joined { position, recovered };
                 self.client.step(welcome, now(), &mut self.todo);
                 self.act();
-                self.out.frames().extend(seat.news());
+                for frame in seat.news() {
+                    self.line.push(frame);
+                }
                 self.seat = Some(seat);
             }
         }
@@ -340,13 +338,7 @@ impl Socket {
 
     fn page(&mut self, page: hub::Result<Arc<[Event]>>) {
         match (page, &mut self.seat) {
-            (Ok(rows), Some(seat)) => {
-                if let Advance::Reload(position) = seat.catch_up(&rows, self.out.frames()) {
-                    self.out.frames().push_back(frame::reload(&position));
-                }
-                let seq = seat.seq();
-                self.client.step(Input::Gave(seq), now(), &mut self.todo);
-            }
+            (Ok(rows), Some(seat)) => seat.catch_up(&rows),
             (Err(fault), _) => {
                 tracing::warn!(error = %fault, "Could not read events for a client that is behind");
                 self.leave(Bye::Unavailable, self.hub.live.come_back_in());
@@ -358,7 +350,7 @@ impl Socket {
     fn close(&mut self, code: u16, reason: &'static str) {
         if self.closing.is_none() {
             metrics::counter!("switchboard_live_closes_total", "reason" => reason).increment(1);
-            self.out.frames().push_back(wire::close(code, reason));
+            self.line.push(wire::close(code, reason));
             self.closing = Some(now() + CLOSE_LIMIT);
             // Others see it go now, not when the last byte is out.
             self.seat = None;
@@ -368,8 +360,8 @@ impl Socket {
     }
 }
 
-async fn join(hub: Hub, principal: Principal, position: Option<Position>) -> Answer {
-    Answer::Joined(hub.live.join(&hub, &principal, position.as_ref()).await)
+async fn join(hub: Hub, principal: Principal, position: Option<Position>, line: Arc<Line>) -> Answer {
+    Answer::Joined(hub.live.join(&hub, &principal, position.as_ref(), &line).await)
 }
 
 /// Waits for the peer's side of the end, so that nothing sent is lost to a reset.
@@ -382,13 +374,6 @@ async fn drain(stream: &TcpStream) -> io::Result<()> {
         if !waits && read? == 0 {
             return Ok(());
         }
-    }
-}
-
-async fn woken(seat: &mut Option<Seat>) {
-    match seat {
-        Some(seat) => seat.woken().await,
-        None => std::future::pending().await,
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::Live;
 use super::fanout::apply;
-use super::feed::{Feed, Must};
+use super::feed::Feed;
+use super::line::Must;
 use super::rows::{self, Sitting};
 use super::stream::Input;
 use crate::keys;

@@ -1,62 +1,33 @@
 //! A tenant's feed in this process: its stream, its signals, who is online, and the clients that share them.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::OnceCell;
 
+use super::Meters;
+use super::delivery::Turn;
+use super::line::{Line, Must};
 use super::message::{Person, Seen};
 use super::ring::Event;
 use super::rows::Sitting;
 use super::signals::Signals;
-use super::stream::{Advance, Cursor, Input, Standing, Stream, Todo};
+use super::stream::{Cursor, Input, Standing, Stream, Todo};
 use super::who::{Change, Who};
 use crate::auth::Revoked;
 use crate::clock::Timestamp;
+use crate::config;
 use crate::ids::{ConversationId, TenantId};
 use crate::principal::Principal;
+use crate::tasks::Tasks;
 
-/// Clients are woken at once when nothing came for this long, otherwise at most this often: what comes in a burst goes
+/// Clients are written to at once when nothing came for this long, otherwise at most this often: what comes in a burst goes
 /// out in one write.
 const WAKE_EVERY: Duration = Duration::from_millis(4);
 /// Events kept that came by Redis while the database was still being asked; further ones are read later.
 const EARLY_MAX: usize = 256;
-
-/// An order to one client's socket, kept where it looks at every wake.
-#[derive(Debug, Default)]
-pub(super) struct Order(AtomicU8);
-
-/// What a client must do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Must {
-    /// Its rights have changed: it needs a new ticket.
-    Renew,
-    /// Its person has no rights any more.
-    Leave,
-}
-
-impl Order {
-    pub(super) fn give(&self, must: Must) {
-        self.0.fetch_max(
-            match must {
-                Must::Renew => 1,
-                Must::Leave => 2,
-            },
-            Ordering::Relaxed,
-        );
-    }
-
-    pub(super) fn get(&self) -> Option<Must> {
-        match self.0.load(Ordering::Relaxed) {
-            0 => None,
-            1 => Some(Must::Renew),
-            _ => Some(Must::Leave),
-        }
-    }
-}
 
 /// One client of this process.
 #[derive(Debug)]
@@ -67,11 +38,10 @@ pub(super) struct Entry {
     pub(super) sitting: Option<Sitting>,
     pub(super) name: Arc<str>,
     pub(super) viewing: Option<ConversationId>,
-    pub(super) order: Arc<Order>,
+    pub(super) line: Arc<Line>,
 }
 
 /// A tenant's feed in this process.
-#[derive(Debug)]
 pub(super) struct Feed {
     pub(super) tenant: TenantId,
     pub(super) opened: OnceCell<()>,
@@ -79,17 +49,23 @@ pub(super) struct Feed {
     /// Held while a client waits to hear from Postgres where the sequence stands.
     pub(super) asking: tokio::sync::Mutex<()>,
     shelf: Mutex<Shelf>,
-    /// Grows with every wake.
-    mark: watch::Sender<u64>,
+    pub(super) turn: Turn,
+    pub(super) tasks: Tasks,
+    pub(super) meters: Meters,
+    /// More events or bytes than this waiting make a client slow.
+    slow_events: usize,
+    slow_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    stream: Option<Stream>,
+    pub(super) stream: Option<Stream>,
     early: Vec<Event>,
     pub(super) signals: Signals,
     pub(super) who: Who,
     pub(super) clients: HashMap<u64, Entry>,
+    /// The lines of all clients, for passes over them; none when somebody has come or gone.
+    roster: Option<Arc<[Arc<Line>]>>,
     /// Since when nobody is here.
     pub(super) empty_since: Option<Instant>,
     /// Whether Redis is to be told of clients that came, went or look at something else; and who went.
@@ -100,7 +76,13 @@ pub(super) struct Shelf {
 }
 
 impl Feed {
-    pub(super) fn new(tenant: TenantId, now: Instant) -> Self {
+    pub(super) fn new(
+        tenant: TenantId,
+        tasks: Tasks,
+        meters: Meters,
+        config: &config::Live,
+        now: Instant,
+    ) -> Self {
         let shelf = Shelf {
             empty_since: Some(now),
             ..Shelf::default()
@@ -111,7 +93,11 @@ impl Feed {
             subscribed: AtomicBool::new(false),
             asking: tokio::sync::Mutex::new(()),
             shelf: Mutex::new(shelf),
-            mark: watch::Sender::new(0),
+            turn: Turn::default(),
+            tasks,
+            meters,
+            slow_events: config.client_queue_events_max,
+            slow_bytes: config.client_queue_bytes_max,
         }
     }
 
@@ -120,13 +106,18 @@ impl Feed {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn watch(&self) -> watch::Receiver<u64> {
-        self.mark.subscribe()
+    /// The lines of all clients.
+    pub(super) fn roster(&self) -> Arc<[Arc<Line>]> {
+        let mut shelf = self.shelf();
+        let Shelf { roster, clients, .. } = &mut *shelf;
+        let lines = || clients.values().map(|entry| Arc::clone(&entry.line)).collect();
+        Arc::clone(roster.get_or_insert_with(lines))
     }
 
-    /// Wakes every client now.
-    pub(super) fn wake(&self) {
-        self.mark.send_modify(|mark| *mark = mark.wrapping_add(1));
+    /// Whether more waits for a client than it may have unsent.
+    pub(super) fn is_slow(&self, cursor: &Cursor) -> bool {
+        let lag = self.with_stream(|stream| cursor.lag(stream));
+        lag.is_some_and(|(events, bytes)| events > self.slow_events || bytes > self.slow_bytes)
     }
 
     /// Begins the stream where the database stands.
@@ -139,7 +130,7 @@ impl Feed {
     }
 
     /// Takes what happened to the stream; wakes clients. Answers what to read, and when to come by with a tick.
-    pub(super) fn step(&self, input: Input, now: Instant) -> (Option<i64>, Option<Instant>) {
+    pub(super) fn step(self: &Arc<Self>, input: Input, now: Instant) -> (Option<i64>, Option<Instant>) {
         let mut shelf = self.shelf();
         let Some(stream) = &mut shelf.stream else {
             if let Input::Published(events) = input {
@@ -160,7 +151,11 @@ impl Feed {
     }
 
     /// Puts signals on the shelf; wakes clients. Answers when to come by with a tick.
-    pub(super) fn signal(&self, signals: Vec<(Change, Option<String>)>, now: Instant) -> Option<Instant> {
+    pub(super) fn signal(
+        self: &Arc<Self>,
+        signals: Vec<(Change, Option<String>)>,
+        now: Instant,
+    ) -> Option<Instant> {
         if signals.is_empty() {
             return None;
         }
@@ -178,7 +173,7 @@ impl Feed {
     }
 
     /// Takes what a process said of its clients.
-    pub(super) fn saw(&self, seen: Vec<Seen>, at: Timestamp, now: Instant) -> Option<Instant> {
+    pub(super) fn saw(self: &Arc<Self>, seen: Vec<Seen>, at: Timestamp, now: Instant) -> Option<Instant> {
         let mut shelf = self.shelf();
         let changes: Vec<Change> = seen
             .into_iter()
@@ -197,37 +192,28 @@ impl Feed {
     pub(super) fn with_stream<T>(&self, f: impl FnOnce(&Stream) -> T) -> Option<T> {
         self.shelf().stream.as_ref().map(f)
     }
-
-    /// The next frames of a client: events up to a batch, then signals once it is at the head.
-    pub(super) fn take(
-        &self,
-        cursor: &mut Cursor,
-        signals_seen: &mut u64,
-        client: &str,
-        out: &mut VecDeque<Bytes>,
-    ) -> Advance {
-        let shelf = self.shelf();
-        let Some(stream) = &shelf.stream else {
-            return Advance::Nothing;
-        };
-        let advance = cursor.advance(stream, out);
-        if cursor.seq() >= stream.head() {
-            *signals_seen = shelf.signals.after(*signals_seen, client, out);
-        }
-        advance
-    }
-
-    /// The same from rows that were read for [`Advance::Behind`].
-    pub(super) fn catch_up(&self, cursor: &mut Cursor, rows: &[Event], out: &mut VecDeque<Bytes>) -> Advance {
-        let shelf = self.shelf();
-        shelf
-            .stream
-            .as_ref()
-            .map_or(Advance::Nothing, |stream| cursor.catch_up(stream, rows, out))
-    }
 }
 
 impl Shelf {
+    pub(super) fn comes(&mut self, id: u64, entry: Entry) {
+        self.clients.insert(id, entry);
+        self.roster = None;
+        self.empty_since = None;
+        self.presence_changed = true;
+    }
+
+    pub(super) fn goes(&mut self, id: u64, now: Instant) -> Option<Entry> {
+        let entry = self.clients.remove(&id)?;
+        // Not kept for the next pass: the connection is to end now.
+        self.roster = None;
+        if self.clients.is_empty() {
+            self.empty_since = Some(now);
+        }
+        self.presence_changed = true;
+        self.went.push(Arc::clone(&entry.name));
+        Some(entry)
+    }
+
     /// Whether to wake now; otherwise notes when.
     fn settle_wake(&mut self, wanted: bool, now: Instant) -> bool {
         let due = wanted || self.wake_due.is_some_and(|due| due <= now);
@@ -248,13 +234,8 @@ impl Shelf {
 /// Orders to clients.
 impl Feed {
     fn order(&self, must: Must, whom: impl Fn(&Entry) -> bool) {
-        let mut any = false;
         for entry in self.shelf().clients.values().filter(|entry| whom(entry)) {
-            entry.order.give(must);
-            any = true;
-        }
-        if any {
-            self.wake();
+            entry.line.order(must);
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) async fn run(live: Live) {
     }
 }
 
-fn tick(live: &Live, feed: &Feed) {
+fn tick(live: &Live, feed: &Arc<Feed>) {
     let changes = feed.shelf().who.tick(live.clock().now());
     let changes = changes.into_iter().map(|change| (change, None));
     if feed.signal(changes.collect(), now()).is_some() {

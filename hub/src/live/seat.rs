@@ -1,18 +1,20 @@
 //! A client's seat in its tenant's feed: what the socket's loop holds. Dropping it is leaving.
 
-use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::watch;
 
-use super::feed::{Entry, Feed, Must, Order};
+use super::delivery::Fill;
+use super::feed::{Entry, Feed};
+use super::line::{Line, Place};
 use super::message::{Person, Seen, Sent};
 use super::outbox::Item;
 use super::ring::Event;
 use super::rows::{self, Holder, Sitting};
-use super::stream::{Advance, Cursor};
+use super::stream::Cursor;
 use super::who::HOLDS;
 use super::{Live, Position};
 use crate::ids::ConversationId;
@@ -34,10 +36,7 @@ pub struct Seat {
     feed: Arc<Feed>,
     id: u64,
     name: Arc<str>,
-    order: Arc<Order>,
-    mark: watch::Receiver<u64>,
-    cursor: Cursor,
-    signals_seen: u64,
+    line: Arc<Line>,
 }
 
 /// A seat before its feed is open: on the list of clients already, so that the feed stays.
@@ -46,19 +45,19 @@ pub(super) struct Reserved {
     pub(super) feed: Arc<Feed>,
     pub(super) id: u64,
     pub(super) name: Arc<str>,
-    pub(super) order: Arc<Order>,
+    pub(super) line: Arc<Line>,
     pub(super) seated: bool,
 }
 
 impl Entry {
-    pub(super) fn new(principal: &Principal, name: Arc<str>) -> Self {
+    pub(super) fn new(principal: &Principal, name: Arc<str>, line: Arc<Line>) -> Self {
         let mut entry = Self {
             principal: principal.clone(),
             person: None,
             sitting: None,
             name,
             viewing: None,
-            order: Arc::default(),
+            line,
         };
         entry.sit(principal);
         entry
@@ -103,29 +102,31 @@ impl Entry {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if !self.seated {
-            self.live.leave(&self.feed, self.id, &self.name);
+            self.live.leave(&self.feed, self.id);
         }
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.live.leave(&self.feed, self.id, &self.name);
+        self.line.hang_up();
+        self.live.leave(&self.feed, self.id);
     }
 }
 
 impl Seat {
     pub(super) fn new(mut reserved: Reserved, cursor: Cursor, signals_seen: u64) -> Self {
         reserved.seated = true;
+        let mut held = reserved.line.held();
+        held.name = Arc::clone(&reserved.name);
+        held.place = Some(Place { cursor, signals_seen });
+        drop(held);
         Self {
             live: reserved.live.clone(),
             feed: Arc::clone(&reserved.feed),
             id: reserved.id,
             name: Arc::clone(&reserved.name),
-            order: Arc::clone(&reserved.order),
-            mark: reserved.feed.watch(),
-            cursor,
-            signals_seen,
+            line: Arc::clone(&reserved.line),
         }
     }
 
@@ -134,46 +135,23 @@ impl Seat {
         self.feed.shelf().who.viewing()
     }
 
-    /// Resolves when there may be something to take, or an order to follow.
-    pub async fn woken(&mut self) {
-        if self.mark.changed().await.is_err() {
-            // The feed outlives its seats.
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// What it must do, if anything.
-    pub fn must(&self) -> Option<Must> {
-        self.order.get()
-    }
-
     /// The last number given.
     pub fn seq(&self) -> i64 {
-        self.cursor.seq()
+        let held = self.line.held();
+        held.place.as_ref().map_or(0, |place| place.cursor.seq())
     }
 
-    /// Adds the next frames to `out`, up to a batch.
-    pub fn take(&mut self, out: &mut VecDeque<Bytes>) -> Advance {
-        let advance = self
-            .feed
-            .take(&mut self.cursor, &mut self.signals_seen, &self.name, out);
-        self.count(&advance);
-        advance
+    /// Sends what is unsent and takes the next batch, until nothing is left or the kernel takes no more.
+    ///
+    /// # Errors
+    /// When the connection is broken.
+    pub fn fill(&self, now: Instant) -> io::Result<Fill> {
+        self.feed.fill(&self.line, now)
     }
 
-    /// Adds frames from rows that were read because the seat was behind.
-    pub fn catch_up(&mut self, rows: &[Event], out: &mut VecDeque<Bytes>) -> Advance {
-        let advance = self.feed.catch_up(&mut self.cursor, rows, out);
-        self.count(&advance);
-        advance
-    }
-
-    fn count(&self, advance: &Advance) {
-        match advance {
-            Advance::Took(events) => self.live.meters().delivered.increment(*events as u64),
-            Advance::Reload(_) => self.live.meters().reloads.increment(1),
-            Advance::Nothing | Advance::Behind { .. } => {}
-        }
+    /// Adds frames from rows that were read because the seat was behind; they go out with the next filling.
+    pub fn catch_up(&self, rows: &[Event]) {
+        self.feed.catch_up(&self.line, rows);
     }
 
     /// Reads the page a seat that is behind goes on with. The same page is read once, however many ask.
@@ -205,16 +183,16 @@ impl Seat {
 
     /// Whether more waits for it than a client may have unsent.
     pub fn is_slow(&self) -> bool {
-        let config = self.live.config();
-        let lag = self.feed.with_stream(|stream| self.cursor.lag(stream));
-        lag.is_some_and(|(events, bytes)| {
-            events > config.client_queue_events_max || bytes > config.client_queue_bytes_max
-        })
+        let held = self.line.held();
+        let place = held.place.as_ref();
+        place.is_some_and(|place| self.feed.is_slow(&place.cursor))
     }
 
     /// The same person with a new ticket, perhaps another role.
-    pub fn renew(&mut self, principal: &Principal) {
-        self.cursor.set_role(principal.role());
+    pub fn renew(&self, principal: &Principal) {
+        if let Some(place) = &mut self.line.held().place {
+            place.cursor.set_role(principal.role());
+        }
         if let Some(entry) = self.feed.shelf().clients.get_mut(&self.id) {
             entry.sit(principal);
         }

@@ -55,6 +55,19 @@ impl Signals {
         fresh.map_or(self.last, |slot| slot.n - 1)
     }
 
+    /// The clients that what came after `n` is from.
+    pub(super) fn authors(&self, n: u64) -> Vec<String> {
+        let from = self.slots.partition_point(|slot| slot.n <= n);
+        let mut authors: Vec<String> = self
+            .slots
+            .range(from..)
+            .filter_map(|slot| slot.from.clone())
+            .collect();
+        authors.sort_unstable();
+        authors.dedup();
+        authors
+    }
+
     /// Adds what came after `n` and is not `client`'s own; answers the number now seen.
     pub(super) fn after(&self, n: u64, client: &str, out: &mut VecDeque<Bytes>) -> u64 {
         if n < self.last {

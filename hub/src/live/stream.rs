@@ -294,8 +294,8 @@ impl Stream {
     }
 }
 
-/// Where one client stands, and what it may see.
-#[derive(Clone, Debug)]
+/// Where one client stands, and what it may see. Whoever has an equal one gets the same next.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     seq: i64,
     role: Role,

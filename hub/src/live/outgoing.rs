@@ -5,7 +5,8 @@ use std::io::{self, IoSlice};
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes};
-use tokio::net::TcpStream;
+
+use super::line::Wire;
 
 /// Frames given to the kernel in one call.
 const SLICES_MAX: usize = 64;
@@ -39,8 +40,15 @@ impl Outgoing {
         self.frames.truncate(usize::from(self.cut));
     }
 
+    /// Takes over a batch that was written past the queue and of which the kernel took only `written` bytes.
+    pub(super) fn take_over(&mut self, frames: &[Bytes], written: usize, now: Instant) {
+        self.frames.extend(frames.iter().cloned());
+        self.advance(written);
+        self.stalled_since.get_or_insert(now);
+    }
+
     /// Writes until everything is out or the kernel takes no more.
-    pub(super) fn flush(&mut self, stream: &TcpStream, now: Instant) -> io::Result<()> {
+    pub(super) fn flush(&mut self, wire: &dyn Wire, now: Instant) -> io::Result<()> {
         while !self.frames.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let mut count = 0;
@@ -48,7 +56,7 @@ impl Outgoing {
                 *slice = IoSlice::new(frame);
                 count += 1;
             }
-            match stream.try_write_vectored(slices.get(..count).unwrap_or_default()) {
+            match wire.try_write_vectored(slices.get(..count).unwrap_or_default()) {
                 Ok(written) => self.advance(written),
                 Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => {
                     self.stalled_since.get_or_insert(now);
@@ -58,10 +66,8 @@ impl Outgoing {
             }
         }
         self.stalled_since = None;
-        // A burst's queue is not kept for the quiet that follows.
-        if self.frames.capacity() > SLICES_MAX {
-            self.frames = VecDeque::new();
-        }
+        // An idle socket keeps no queue.
+        self.frames = VecDeque::new();
         Ok(())
     }
 

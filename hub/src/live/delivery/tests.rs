@@ -1,0 +1,258 @@
+//! Delivery over a wire that takes as much as the test says: whatever it refuses, a client gets every frame whole, once and
+//! in order.
+
+use std::io::IoSlice;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::*;
+use crate::clock::Clock;
+use crate::config;
+use crate::ids::{ApiKeyId, TenantId};
+use crate::live::Meters;
+use crate::live::feed::Entry;
+use crate::live::line::Wire;
+use crate::live::stream::{Input, Resume, Standing};
+use crate::principal::{Actor, Principal};
+use crate::role::Role;
+use crate::tasks::Tasks;
+
+/// Takes `room` bytes, then refuses.
+#[derive(Default)]
+struct Tap(Mutex<(usize, Vec<u8>)>);
+
+impl Tap {
+    fn open(&self, room: usize) {
+        self.0.lock().unwrap().0 += room;
+    }
+
+    fn got(&self) -> Vec<u8> {
+        self.0.lock().unwrap().1.clone()
+    }
+}
+
+impl Wire for Tap {
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut tap = self.0.lock().unwrap();
+        let taken = bytes.len().min(tap.0);
+        if taken == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        tap.0 -= taken;
+        tap.1.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn try_write_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+        self.try_write(&all)
+    }
+}
+
+struct Room {
+    feed: Arc<Feed>,
+    clients: Vec<(Arc<Line>, Arc<Tap>)>,
+    /// Everything published, as a client of any role gets it.
+    said: Vec<u8>,
+    seq: i64,
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Room {
+    fn of(clients: u64, tasks: Tasks) -> Self {
+        let meters = Meters {
+            clients: metrics::Gauge::noop(),
+            delivered: metrics::Counter::noop(),
+            reloads: metrics::Counter::noop(),
+            pages: metrics::Counter::noop(),
+            repairs: metrics::Counter::noop(),
+        };
+        let at = Clock::system().now();
+        let tenant = TenantId::at(at);
+        let config = config::Live {
+            heartbeat_s: 25,
+            client_queue_events_max: 512,
+            client_queue_bytes_max: 1024 * 1024,
+            clients_per_staff_max: 10,
+            events_kept_h: 1,
+        };
+        let feed = Arc::new(Feed::new(tenant, tasks, meters, &config, now()));
+        let standing = Standing {
+            epoch: "e".to_owned(),
+            seq: 0,
+            kept_from: 0,
+        };
+        feed.begin(standing, Vec::new(), now());
+        let mut room = Self {
+            feed,
+            clients: Vec::new(),
+            said: Vec::new(),
+            seq: 0,
+        };
+        for id in 0..clients {
+            let tap = Arc::new(Tap::default());
+            let line = Line::new(Arc::clone(&tap) as Arc<dyn Wire>);
+            let actor = Actor::ApiKey { id: ApiKeyId::at(at) };
+            let principal = Principal::new(tenant, "acme".into(), actor, Role::Staff);
+            let name: Arc<str> = id.to_string().into();
+            let entry = Entry::new(&principal, Arc::clone(&name), Arc::clone(&line));
+            room.feed.shelf().comes(id, entry);
+            let seated = room
+                .feed
+                .with_stream(|stream| stream.seat(Resume::Fresh, None, Role::Staff));
+            let mut held = line.held();
+            held.name = name;
+            held.place = Some(Place {
+                cursor: seated.unwrap().0,
+                signals_seen: 0,
+            });
+            drop(held);
+            assert_eq!(room.feed.fill(&line, now()).unwrap(), Fill::Done);
+            room.clients.push((line, tap));
+        }
+        room
+    }
+
+    /// Publishes events of this many bytes and has everybody told, whatever the pace of wakes.
+    fn say(&mut self, sizes: &[usize]) {
+        let mut events = Vec::new();
+        for size in sizes {
+            self.seq += 1;
+            let mut frame = format!("<{}:", self.seq).into_bytes();
+            frame.resize(frame.len() + size, b'.');
+            frame.push(b'>');
+            self.said.extend_from_slice(&frame);
+            events.push(Event {
+                seq: self.seq,
+                audience: Role::ReadOnly,
+                frame: frame.into(),
+            });
+        }
+        self.feed.step(Input::Published(events), now());
+        self.feed.wake();
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_blocks_within_a_write_gets_whole_frames_in_order() {
+    let mut dice = StdRng::seed_from_u64(7);
+    for _ in 0..200 {
+        let mut room = Room::of(3, Tasks::new());
+        for _ in 0..dice.random_range(1..20) {
+            let sizes: Vec<usize> = (0..dice.random_range(1..6))
+                .map(|_| dice.random_range(0..300))
+                .collect();
+            // One always has room, one rarely, one never: nobody disturbs another.
+            room.clients[0].1.open(100_000);
+            room.clients[1].1.open(dice.random_range(0..500));
+            room.say(&sizes);
+            if dice.random_bool(0.3) {
+                room.feed.fill(&room.clients[1].0, now()).unwrap();
+            }
+            let got = room.clients[1].1.got();
+            assert!(room.said.starts_with(&got));
+        }
+        assert_eq!(room.clients[0].1.got(), room.said);
+        for (line, tap) in &room.clients[1..] {
+            tap.open(usize::MAX / 2);
+            assert_eq!(room.feed.fill(line, now()).unwrap(), Fill::Done);
+            assert_eq!(tap.got(), room.said);
+        }
+        // From here on they are written to directly again.
+        room.say(&[10]);
+        assert_eq!(room.clients[2].1.got(), room.said);
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_socket_calls_its_task_and_holds_one_batch_at_most() {
+    let mut room = Room::of(1, Tasks::new());
+    let (line, tap) = room.clients[0].clone();
+    tap.open(3);
+    room.say(&[10, 10]);
+    line.called().await;
+    assert_eq!(tap.got().len(), 3);
+    assert!(line.stalled_since().is_some() && !line.is_clear());
+    for _ in 0..50 {
+        room.say(&[10]);
+    }
+    assert_eq!(
+        line.held().out.frames().len(),
+        2,
+        "the rest waits in the ring, shared by all"
+    );
+    // What is out in part is finished before the goodbye; nothing follows it.
+    line.give_up();
+    line.hang_up();
+    line.push(Bytes::from_static(b"bye"));
+    tap.open(100_000);
+    line.flush(now()).unwrap();
+    room.say(&[10]);
+    assert_eq!(tap.got(), [&room.said[..14], b"bye"].concat());
+}
+
+#[tokio::test]
+async fn what_the_task_says_comes_before_later_events() {
+    let mut room = Room::of(1, Tasks::new());
+    let (line, tap) = room.clients[0].clone();
+    tap.open(100_000);
+    room.say(&[1]);
+    line.push(Bytes::from_static(b"ping"));
+    let before = room.said.clone();
+    room.say(&[2]);
+    assert_eq!(tap.got(), before, "the fan-out stays behind the pushed frame");
+    assert_eq!(room.feed.fill(&line, now()).unwrap(), Fill::Done);
+    let after = &room.said[before.len()..];
+    assert_eq!(tap.got(), [&before, &b"ping"[..], after].concat());
+}
+
+#[tokio::test]
+async fn a_signal_goes_to_all_but_its_author() {
+    let room = Room::of(3, Tasks::new());
+    for (_, tap) in &room.clients {
+        tap.open(100_000);
+    }
+    let signal = |key: &str, from: &str, frame: &'static [u8]| {
+        let change = (key.to_owned(), Bytes::from_static(frame));
+        (change, Some(from.to_owned()))
+    };
+    room.feed
+        .signal(vec![signal("a", "1", b"[a]"), signal("b", "2", b"[b]")], now());
+    room.feed.wake();
+    let got: Vec<_> = room.clients.iter().map(|(_, tap)| tap.got()).collect();
+    assert_eq!(got, [&b"[a][b]"[..], b"[b]", b"[a]"]);
+}
+
+#[tokio::test]
+async fn many_clients_are_a_task_and_what_comes_meanwhile_is_not_forgotten() {
+    let tasks = Tasks::new();
+    let mut room = Room::of(500, tasks.clone());
+    for (_, tap) in &room.clients {
+        tap.open(1_000_000);
+    }
+    for _ in 0..50 {
+        room.say(&[20]);
+        tokio::task::yield_now().await;
+    }
+    assert!(tasks.shut_down(Duration::from_secs(30)).await);
+    assert!(room.clients.iter().all(|(_, tap)| tap.got() == room.said));
+}
+
+#[test]
+fn a_pass_that_is_cut_leaves_the_turn_to_the_next() {
+    let turn = Turn::default();
+    assert!(turn.begin());
+    assert!(!turn.begin(), "one at a time");
+    let mut running = turn.running();
+    assert!(!running.end(), "the second one's wish");
+    assert!(running.end());
+    assert!(turn.begin());
+    drop(turn.running());
+    assert!(turn.begin());
+}
