@@ -63,6 +63,7 @@ pub mod scenario;
 mod serve;
 pub mod speech;
 pub mod stage;
+pub mod thin;
 pub mod threshold;
 pub mod twilio;
 pub mod ulaw;

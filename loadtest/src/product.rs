@@ -208,9 +208,20 @@ impl Product {
             .context("the connection could not be made")
     }
 
+    /// Where the product is.
+    pub fn target(&self) -> &Url {
+        &self.target
+    }
+
+    /// A one-time ticket for a live socket.
+    pub async fn ticket(&self) -> Result<Value> {
+        let ticket = self.post("live/ticket", &json!({})).await?;
+        ticket.get("ticket").cloned().context("there is no ticket")
+    }
+
     /// Opens the live feed, from now on or from a position.
     pub async fn live(&self, position: Option<&Position>) -> Result<Live> {
-        let ticket = self.post("live/ticket", &json!({})).await?;
+        let ticket = self.ticket().await?;
         let mut url = self.target.join("/api/v1/live")?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         ensure!(
@@ -231,7 +242,7 @@ impl Product {
         let (mut socket, _) = timeout(PATIENCE, connecting)
             .await
             .context("open the live feed")??;
-        let mut hello = json!({"type": "hello", "ticket": ticket.get("ticket")});
+        let mut hello = json!({"type": "hello", "ticket": ticket});
         if let (Some(position), Some(fields)) = (position, hello.as_object_mut()) {
             fields.insert("position".to_owned(), json!(position));
         }

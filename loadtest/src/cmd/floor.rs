@@ -28,16 +28,25 @@ pub(crate) async fn relay(args: RelayArgs) -> Result<ExitCode> {
 pub(crate) struct FanArgs {
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Bytes of an event.
+    /// Bytes of an event's frame.
     #[arg(long, default_value_t = 500)]
     bytes: usize,
-    /// Events per second.
+    /// Events in a row.
+    #[arg(long, default_value_t = 1)]
+    burst: u32,
+    /// Rows of events per second.
     #[arg(long)]
     per_second: f64,
 }
 
 pub(crate) async fn fan(args: FanArgs) -> Result<ExitCode> {
-    floor::serve_fan(listen(args.listen).await?, args.bytes, args.per_second).await?;
+    floor::serve_fan(
+        listen(args.listen).await?,
+        args.bytes,
+        args.burst,
+        args.per_second,
+    )
+    .await?;
     Ok(ExitCode::SUCCESS)
 }
 

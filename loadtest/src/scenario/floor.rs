@@ -1,6 +1,8 @@
 //! Companions measured in the same run on the same machine, so that figures can be told as ratios: a raw TCP relay
 //! and a plain bridge for calls, a plain send loop for the inbox. Each is a process of its own, for its CPU time.
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -160,17 +162,20 @@ pub(super) async fn plain(drive: &Drive, options: Options) -> Result<f64> {
     Ok(used_s * 1000.0 / talked_s)
 }
 
-/// Connected sockets that each get the same WebSocket text frame of `bytes` bytes, `per_second` times a second.
-pub async fn serve_fan(listener: TcpListener, bytes: usize, per_second: f64) -> Result<()> {
+/// Connected sockets that each get the same WebSocket text frame of `bytes` bytes in all, `burst` times in a row by as many
+/// sends, `per_second` times a second.
+pub async fn serve_fan(listener: TcpListener, bytes: usize, burst: u32, per_second: f64) -> Result<()> {
     let mut frame = vec![0x81, 126];
+    let payload = u16::try_from(bytes.saturating_sub(4));
     frame.extend(
-        u16::try_from(bytes)
+        payload
             .context("a frame of this companion has two length bytes")?
             .to_be_bytes(),
     );
-    frame.resize(frame.len() + bytes, b'x');
+    frame.resize(bytes, b'x');
     let mut sockets: Vec<TcpStream> = Vec::new();
     let mut beat = tokio::time::interval(Duration::from_secs_f64(1.0 / per_second.max(0.01)));
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             accepted = listener.accept() => {
@@ -179,32 +184,78 @@ pub async fn serve_fan(listener: TcpListener, bytes: usize, per_second: f64) -> 
                 sockets.push(socket);
             }
             _ = beat.tick() => {
-                // A socket that is full or gone is no longer written to.
-                sockets.retain(|socket| socket.try_write(&frame).is_ok_and(|written| written == frame.len()));
+                for _ in 0..burst {
+                    // A socket that is full or gone is no longer written to.
+                    sockets.retain(|socket| socket.try_write(&frame).is_ok_and(|written| written == frame.len()));
+                }
             }
         }
     }
 }
 
-/// CPU microseconds that a plain send loop takes for one delivery of a 500-byte event to `clients` sockets.
-pub async fn fan(clients: usize, per_second: f64, length: Duration) -> Result<f64> {
-    let rate = per_second.to_string();
-    let companion = Companion::start(&["fan", "--listen", "127.0.0.1:0", "--per-second", &rate]).await?;
-    let stop = CancellationToken::new();
-    let _guard = stop.clone().drop_guard();
-    for _ in 0..clients {
-        let mut socket = TcpStream::connect(companion.address)
-            .await
-            .context("connect to the send loop")?;
-        tokio::spawn(stop.clone().run_until_cancelled_owned(async move {
-            let mut buffer = [0; 4096];
-            while matches!(socket.read(&mut buffer).await, Ok(count) if count > 0) {}
-        }));
+/// A plain send loop, as it is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Fan {
+    /// Sockets.
+    pub clients: usize,
+    /// Bytes of a frame, its header included.
+    pub bytes: f64,
+    /// Frames in a row, a send each.
+    pub burst: u32,
+    /// Such rows per second; fewer when the machine does not manage more.
+    pub per_second: f64,
+}
+
+impl Fan {
+    /// CPU microseconds that it takes for one delivery.
+    pub async fn measure(self, length: Duration) -> Result<f64> {
+        let (rate, burst) = (self.per_second.to_string(), self.burst.to_string());
+        let bytes = format!("{:.0}", self.bytes);
+        let arguments = [
+            "fan",
+            "--listen",
+            "127.0.0.1:0",
+            "--per-second",
+            &rate,
+            "--burst",
+            &burst,
+            "--bytes",
+            &bytes,
+        ];
+        let companion = Companion::start(&arguments).await?;
+        let stop = CancellationToken::new();
+        let _guard = stop.clone().drop_guard();
+        let received = Arc::new(AtomicU64::new(0));
+        for _ in 0..self.clients {
+            let socket = TcpStream::connect(companion.address)
+                .await
+                .context("connect to the send loop")?;
+            let reading = drink(socket, Arc::clone(&received));
+            tokio::spawn(stop.clone().run_until_cancelled_owned(reading));
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let (before_s, before) = (companion.cpu_s()?, received.load(Ordering::Relaxed));
+        tokio::time::sleep(length).await;
+        let (used_s, bytes) = (
+            companion.cpu_s()? - before_s,
+            received.load(Ordering::Relaxed) - before,
+        );
+        let deliveries = exact(bytes) / self.bytes.max(1.0);
+        Ok(used_s * 1e6 / deliveries.max(1.0))
     }
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let before_s = companion.cpu_s()?;
-    tokio::time::sleep(length).await;
-    let used_s = companion.cpu_s()? - before_s;
-    let deliveries = exact(clients as u64) * per_second * length.as_secs_f64();
-    Ok(used_s * 1e6 / deliveries.max(1.0))
+}
+
+/// Reads and counts, as thin screens do.
+async fn drink(socket: TcpStream, received: Arc<AtomicU64>) {
+    while socket.readable().await.is_ok() {
+        let mut buffer = [0; 65_536];
+        match socket.try_read(&mut buffer) {
+            Ok(0) => return,
+            Ok(count) => {
+                received.fetch_add(count as u64, Ordering::Relaxed);
+            }
+            Err(fault) if fault.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! `loadtest inbox`: many live screens; how late events reach them, and whether any is missed, doubled or out of
 //! order while connections are cut again and again.
+mod typing;
+
 use std::collections::HashMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,6 +45,10 @@ pub struct Args {
     /// First run the same stages with one screen, so that a delivery's own cost is known.
     #[arg(long)]
     marginal: bool,
+    /// Instead of texts, let screens type for so long, one at a time and again in bursts of 32: what a delivery costs by
+    /// itself, and what an idle screen takes.
+    #[arg(long, value_parser = crate::stage::duration)]
+    typing: Option<Duration>,
     /// Afterwards measure a plain send loop to as many sockets, for ratios.
     #[arg(long)]
     floor: bool,
@@ -72,6 +78,9 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             .prepare(&account, &args.entrance.to)
             .await
             .context("prepare the tenant")?;
+    }
+    if let Some(length) = args.typing {
+        return typing::run(&args, &product, length).await;
     }
     let alone = if args.marginal {
         Some(alone(&product, &args).await.context("measure one screen alone")?)
@@ -170,7 +179,14 @@ async fn conclude(run: &Run, args: &Args, alone: Option<&Run>) -> Result<()> {
             .iter()
             .map(|stage| stage.rate)
             .fold(1.0, f64::max);
-        let floor_us = floor::fan(args.clients, rate, Duration::from_secs(10))
+        let fan = floor::Fan {
+            clients: args.clients,
+            bytes: 500.0,
+            burst: 1,
+            per_second: rate,
+        };
+        let floor_us = fan
+            .measure(Duration::from_secs(10))
             .await
             .context("measure the floor")?;
         run.number("floor_send_cpu_us_per_delivery", floor_us);
