@@ -14,7 +14,7 @@ use crate::product::Product;
 /// More than a handshake, a welcome and the news around it.
 const HELLO_BYTES_MAX: usize = 64 * 1024;
 /// What one read takes at most.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// What many thin screens have seen together.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Thin {
             stream,
             rest: Vec::new(),
         };
-        let head = thin.upto(|bytes| end_of_head(bytes)).await?;
+        let head = thin.upto(end_of_head).await?;
         ensure!(
             head.starts_with(b"HTTP/1.1 101"),
             "no upgrade: {}",
@@ -190,11 +190,11 @@ fn masked(text: &[u8]) -> Vec<u8> {
     match (u8::try_from(text.len()), u16::try_from(text.len())) {
         (Ok(length), _) if length < 126 => frame.push(0x80 | length),
         (_, Ok(length)) => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7E);
             frame.extend(length.to_be_bytes());
         }
         _ => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 | 0x7F);
             frame.extend((text.len() as u64).to_be_bytes());
         }
     }

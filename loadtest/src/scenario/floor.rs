@@ -248,7 +248,7 @@ impl Fan {
 /// Reads and counts, as thin screens do.
 async fn drink(socket: TcpStream, received: Arc<AtomicU64>) {
     while socket.readable().await.is_ok() {
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 16_384];
         match socket.try_read(&mut buffer) {
             Ok(0) => return,
             Ok(count) => {

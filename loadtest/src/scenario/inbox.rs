@@ -36,6 +36,9 @@ pub struct Args {
     /// Connections cut per second, by chance.
     #[arg(long, default_value_t = 1.0)]
     cuts: f64,
+    /// After so long every screen is cut at the same moment, and all come back at once.
+    #[arg(long, value_parser = crate::stage::duration)]
+    herd: Option<Duration>,
     /// Screens that connect at the same time.
     #[arg(long, default_value_t = 20)]
     connecting: usize,
@@ -142,6 +145,9 @@ async fn measure(run: &Run, product: Product, sockets: Vec<Live>, args: &Args, c
         tasks.spawn(screen(Arc::clone(&screens), index, socket, stop.clone()));
     }
     tasks.spawn(cut(Arc::clone(&screens), cuts, args.options.seed, stop.clone()));
+    if let Some(after) = args.herd.filter(|_| screens.cuts.len() > 1) {
+        tasks.spawn(herd(Arc::clone(&screens), after, stop.clone()));
+    }
     texts::send(run, &args.entrance, args.contacts, &Arc::default()).await?;
     run.number("behind", exact(settle(&screens, args.drain).await));
     stop.cancel();
@@ -241,6 +247,14 @@ async fn cut(screens: Arc<Screens>, per_second: f64, seed: u64, stop: Cancellati
         if let Some(victim) = screens.cuts.get(dice.random_range(0..screens.cuts.len())) {
             victim.notify_one();
         }
+    }
+}
+
+/// Cuts every connection at once.
+async fn herd(screens: Arc<Screens>, after: Duration, stop: CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(after) => screens.cuts.iter().for_each(Notify::notify_one),
+        () = stop.cancelled() => {}
     }
 }
 
