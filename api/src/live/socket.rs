@@ -64,8 +64,13 @@ struct Socket {
     todo: Vec<Action>,
 }
 
-/// Runs until either side ends it.
-pub(super) async fn run(hub: Hub, stream: TcpStream, early: Bytes, host_slug: Option<String>) {
+/// Runs until either side ends it. No `async fn`, whose future would keep the arguments beside what is made of them.
+pub(super) fn run(
+    hub: Hub,
+    stream: TcpStream,
+    early: Bytes,
+    host_slug: Option<String>,
+) -> impl Future<Output = ()> + Send {
     let now = now();
     let mut decoder = Decoder::default();
     decoder.buffer().extend_from_slice(&early);
@@ -88,8 +93,10 @@ pub(super) async fn run(hub: Hub, stream: TcpStream, early: Bytes, host_slug: Op
         closing: None,
         todo: Vec::new(),
     };
-    if let Err(fault) = socket.live().await {
-        tracing::debug!(error = %fault, "A live socket broke");
+    async move {
+        if let Err(fault) = socket.live().await {
+            tracing::debug!(error = %fault, "A live socket broke");
+        }
     }
 }
 
