@@ -2,8 +2,9 @@
 //! its sockets. Postgres is asked when a number is missing, when a client is further behind than memory reaches, and every
 //! second and a half whether Redis told us everything.
 //!
-//! The path of an event: `fanout` (what Redis brings) → `stream` (in order, without holes) → `seat` XX Everything that decides is a state machine without I/O: `stream`, `client`,
-//! `who`, `signals`, `wire`.
+//! The path of an event: `fanout` (what Redis brings) → `stream` (in order, without holes) → `delivery` (one pass over the
+//! clients, straight to their sockets) → `line` (where each client stands, and what its socket did not take). Everything
+//! that decides is a state machine without I/O: `stream`, `client`, `who`, `signals`, `wire`.
 
 mod check;
 pub mod client;

@@ -215,7 +215,7 @@ mod tests {
         let long = [&[0x81, 126, 1, 0][..], &[b'x'; 256]].concat();
         assert_eq!(whole(&long), Some(260));
         assert_eq!(payload(&long).len(), 256);
-        let longest = [&[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0][..], &[b'x'; 65_536]].concat();
+        let longest = [vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0], vec![b'x'; 65_536]].concat();
         assert_eq!(whole(&longest), Some(65_546));
     }
 }

@@ -168,7 +168,8 @@ impl Feed {
             if !out.is_empty() {
                 return Ok(Fill::Full);
             }
-            let Some(place) = place else {
+            // Who has to go gets nothing more.
+            let Some(place) = place.as_mut().filter(|_| line.must().is_none()) else {
                 return Ok(Fill::Done);
             };
             match self.take(place, name, out.frames()) {
@@ -272,6 +273,10 @@ impl<'a> Pass<'a> {
 
     /// Brings one client up to date, unless its own task has to.
     fn offer(&mut self, line: &Line, now: Instant) {
+        if line.must().is_some() {
+            // Its task has been called: it is about to say goodbye.
+            return;
+        }
         let mut held = line.held();
         if !held.open {
             // Its task waits for the socket; it is called when the client has become slow.

@@ -3,6 +3,7 @@
 
 use std::io::IoSlice;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -14,19 +15,23 @@ use crate::config;
 use crate::ids::{ApiKeyId, TenantId};
 use crate::live::Meters;
 use crate::live::feed::Entry;
-use crate::live::line::Wire;
+use crate::live::line::{Must, Wire};
 use crate::live::stream::{Input, Resume, Standing};
 use crate::principal::{Actor, Principal};
 use crate::role::Role;
 use crate::tasks::Tasks;
 
-/// Takes `room` bytes, then refuses.
+/// Takes `room` bytes, then refuses; or is broken.
 #[derive(Default)]
-struct Tap(Mutex<(usize, Vec<u8>)>);
+struct Tap(Mutex<(usize, Vec<u8>)>, AtomicBool);
 
 impl Tap {
     fn open(&self, room: usize) {
         self.0.lock().unwrap().0 += room;
+    }
+
+    fn breaks(&self) {
+        self.1.store(true, Ordering::Relaxed);
     }
 
     fn got(&self) -> Vec<u8> {
@@ -36,6 +41,9 @@ impl Tap {
 
 impl Wire for Tap {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let mut tap = self.0.lock().unwrap();
         let taken = bytes.len().min(tap.0);
         if taken == 0 {
@@ -239,12 +247,120 @@ async fn many_clients_are_a_task_and_what_comes_meanwhile_is_not_forgotten() {
     for (_, tap) in &room.clients {
         tap.open(1_000_000);
     }
+    room.say(&[20]);
+    let none = room.clients.iter().all(|(_, tap)| tap.got().is_empty());
+    assert!(none, "whoever brings an event for many is not held up by them");
     for _ in 0..50 {
         room.say(&[20]);
         tokio::task::yield_now().await;
     }
     assert!(tasks.shut_down(Duration::from_secs(30)).await);
     assert!(room.clients.iter().all(|(_, tap)| tap.got() == room.said));
+}
+
+/// A client's own task, as busy as it can be: pings between events, on a socket that takes little at a time.
+async fn fidgets(feed: Arc<Feed>, (line, tap): (Arc<Line>, Arc<Tap>), seed: u64, done: Arc<AtomicBool>) {
+    let mut dice = StdRng::seed_from_u64(seed);
+    while !done.load(Ordering::Relaxed) {
+        tap.open(dice.random_range(0..900));
+        if dice.random_bool(0.3) {
+            line.push(Bytes::from_static(PING));
+        }
+        feed.fill(&line, now()).unwrap();
+        tokio::task::yield_now().await;
+    }
+}
+
+const PING: &[u8] = b"{p}";
+
+/// What came besides pings; a ping within a frame fails the test.
+fn without_pings(got: &[u8]) -> Vec<u8> {
+    let text = std::str::from_utf8(got).unwrap();
+    for (at, _) in text.match_indices('{') {
+        assert!(at == 0 || [b'>', b'}'].contains(&got[at - 1]), "a frame was torn");
+    }
+    text.replace("{p}", "").into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn passes_and_tasks_at_once_keep_frames_whole_once_and_in_order() {
+    const FIDGETY: usize = 8;
+    for count in [16, 200] {
+        let (tasks, done) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
+        let mut room = Room::of(count, tasks.clone());
+        let mut fidgeting = Vec::new();
+        for (seed, client) in room.clients[..FIDGETY].iter().enumerate() {
+            let (feed, client) = (Arc::clone(&room.feed), client.clone());
+            fidgeting.push(tokio::spawn(fidgets(
+                feed,
+                client,
+                seed as u64,
+                Arc::clone(&done),
+            )));
+        }
+        for (_, tap) in &room.clients[FIDGETY..] {
+            tap.open(usize::MAX / 2);
+        }
+        // Fewer than the ring holds: nobody has to read rows.
+        for n in 0..800 {
+            room.say(&[n % 300]);
+            tokio::task::yield_now().await;
+        }
+        done.store(true, Ordering::Relaxed);
+        for task in fidgeting {
+            task.await.unwrap();
+        }
+        assert!(tasks.shut_down(Duration::from_secs(30)).await);
+        for (line, tap) in &room.clients[..FIDGETY] {
+            tap.open(usize::MAX / 2);
+            assert_eq!(room.feed.fill(line, now()).unwrap(), Fill::Done);
+            assert_eq!(without_pings(&tap.got()), room.said);
+        }
+        assert!(
+            room.clients[FIDGETY..]
+                .iter()
+                .all(|(_, tap)| tap.got() == room.said)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_dies_within_a_pass_disturbs_nobody_and_its_task_hears_of_it() {
+    let mut room = Room::of(3, Tasks::new());
+    for (_, tap) in &room.clients {
+        tap.open(100_000);
+    }
+    room.say(&[10]);
+    let before = room.said.clone();
+    let (line, dead) = room.clients[1].clone();
+    dead.breaks();
+    room.say(&[10, 20]);
+    line.called().await;
+    let fault = room.feed.fill(&line, now()).unwrap_err();
+    assert_eq!(fault.kind(), io::ErrorKind::BrokenPipe);
+    // Its task ends; until its seat is taken away, passes leave it alone.
+    room.say(&[10]);
+    assert_eq!(room.clients[0].1.got(), room.said);
+    assert_eq!(room.clients[2].1.got(), room.said);
+    assert_eq!(dead.got(), before);
+}
+
+#[tokio::test]
+async fn who_has_to_go_gets_nothing_more_but_the_goodbye() {
+    let mut room = Room::of(1, Tasks::new());
+    let (line, tap) = room.clients[0].clone();
+    tap.open(100_000);
+    room.say(&[10]);
+    let before = room.said.clone();
+    line.order(Must::Leave);
+    room.say(&[10]);
+    assert_eq!(room.feed.fill(&line, now()).unwrap(), Fill::Done);
+    assert_eq!(tap.got(), before);
+    line.called().await;
+    line.push(Bytes::from_static(b"bye"));
+    line.flush(now()).unwrap();
+    room.say(&[10]);
+    assert_eq!(tap.got(), [&before, &b"bye"[..]].concat());
 }
 
 #[test]
