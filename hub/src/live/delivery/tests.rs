@@ -288,15 +288,10 @@ async fn passes_and_tasks_at_once_keep_frames_whole_once_and_in_order() {
     for count in [16, 200] {
         let (tasks, done) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
         let mut room = Room::of(count, tasks.clone());
-        let mut fidgeting = Vec::new();
+        let mut fidgeting = tokio::task::JoinSet::new();
         for (seed, client) in room.clients[..FIDGETY].iter().enumerate() {
             let (feed, client) = (Arc::clone(&room.feed), client.clone());
-            fidgeting.push(tokio::spawn(fidgets(
-                feed,
-                client,
-                seed as u64,
-                Arc::clone(&done),
-            )));
+            fidgeting.spawn(fidgets(feed, client, seed as u64, Arc::clone(&done)));
         }
         for (_, tap) in &room.clients[FIDGETY..] {
             tap.open(usize::MAX / 2);
@@ -307,9 +302,7 @@ async fn passes_and_tasks_at_once_keep_frames_whole_once_and_in_order() {
             tokio::task::yield_now().await;
         }
         done.store(true, Ordering::Relaxed);
-        for task in fidgeting {
-            task.await.unwrap();
-        }
+        fidgeting.join_all().await;
         assert!(tasks.shut_down(Duration::from_secs(30)).await);
         for (line, tap) in &room.clients[..FIDGETY] {
             tap.open(usize::MAX / 2);
