@@ -1,5 +1,5 @@
-//! Twilio Media Streams: its messages, read and written as text. No socket here. The one frequent message is scanned by
-//! hand (the shape Twilio sends); any other shape goes through serde, and both ways give the same answer.
+//! Twilio Media Streams: its messages, read and written as text. No socket here. The two frequent messages are scanned by
+//! hand (in the shape Twilio sends); any other shape goes through serde, and both ways give the same answer.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -66,15 +66,39 @@ pub struct Malformed(&'static str);
 /// When it is not JSON, lacks what its event must have, or its audio is not base64.
 pub fn parse(text: &str) -> Result<Event<'_>, Malformed> {
     match scan(text) {
-        Some(media) => Ok(Event::Media(media)),
+        Some(event) => Ok(event),
         None => parse_by_serde(text),
     }
 }
 
+/// The event of a frequent message; `None` for anything else.
+fn scan(text: &str) -> Option<Event<'_>> {
+    let rest = text.strip_prefix(r#"{"event":"m"#)?;
+    match rest.strip_prefix(r#"edia","sequenceNumber":""#) {
+        Some(rest) => scan_media(rest).map(Event::Media),
+        None => scan_mark(rest.strip_prefix(r#"ark","sequenceNumber":""#)?).map(Event::Mark),
+    }
+}
+
+/// `{"event":"mark","sequenceNumber":"4","streamSid":"MZ…","mark":{"name":"17"}}`, exactly, from the number on.
+fn scan_mark(rest: &str) -> Option<Cow<'_, str>> {
+    let (_, rest) = number(rest)?;
+    let rest = rest.strip_prefix(r#"","streamSid":""#)?;
+    let (stream, rest) = rest.split_at_checked(memchr::memchr(b'"', rest.as_bytes())?)?;
+    let name = rest
+        .strip_prefix(r#"","mark":{"name":""#)?
+        .strip_suffix(r#""}}"#)?;
+    (is_plain(stream) && is_plain(name)).then_some(Cow::Borrowed(name))
+}
+
+/// Nothing that JSON would escape.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// `{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"…"},
-/// "streamSid":"MZ…"}`, exactly; `None` for anything else.
-fn scan(text: &str) -> Option<Media<'_>> {
-    let rest = text.strip_prefix(r#"{"event":"media","sequenceNumber":""#)?;
+/// "streamSid":"MZ…"}`, exactly, from the first number on.
+fn scan_media(rest: &str) -> Option<Media<'_>> {
     let (_, rest) = number(rest)?;
     let rest = rest.strip_prefix(r#"","media":{"track":""#)?;
     let (inbound, rest) = match rest.strip_prefix("inbound") {
@@ -86,8 +110,7 @@ fn scan(text: &str) -> Option<Media<'_>> {
     let rest = rest.strip_prefix(r#"","payload":""#)?;
     let (payload, rest) = rest.split_at_checked(memchr::memchr(b'"', rest.as_bytes())?)?;
     let stream = rest.strip_prefix(r#""},"streamSid":""#)?.strip_suffix(r#""}"#)?;
-    let plain = stream.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (plain && is_base64(payload)).then_some(Media {
+    (is_plain(stream) && is_base64(payload)).then_some(Media {
         inbound,
         chunk,
         timestamp_ms,
@@ -290,11 +313,16 @@ mod tests {
 
     const SENT: &str = r#"{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"f39/fw=="},"streamSid":"MZ0123456789abcdef0123456789abcdef"}"#;
 
+    const MARK: &str = r#"{"event":"mark","sequenceNumber":"4","streamSid":"MZ1","mark":{"name":"17"}}"#;
+
     #[test]
     fn the_usual_frame_is_scanned_and_means_the_same_by_serde() {
-        let scanned = scan(SENT).expect("Twilio's own shape");
+        let Some(Event::Media(scanned)) = scan(SENT) else {
+            panic!("Twilio's own shape")
+        };
         assert_eq!((scanned.chunk, scanned.timestamp_ms), (1, 5));
         assert_eq!(parse_by_serde(SENT), Ok(Event::Media(scanned)));
+        assert_eq!(scan(MARK), Some(Event::Mark("17".into())));
     }
 
     #[test]
@@ -363,12 +391,16 @@ mod tests {
     proptest! {
         /// A frame changed anywhere: the scan either does not apply or agrees with serde.
         #[test]
-        fn the_scan_never_disagrees_with_serde(at in 0..SENT.len(), byte in 0_u8..128, cut in any::<bool>()) {
-            let mut bytes = SENT.as_bytes().to_vec();
+        fn the_scan_never_disagrees_with_serde(
+            sent in prop::sample::select(vec![SENT, MARK]), at in any::<prop::sample::Index>(), byte in 0_u8..128,
+            cut in any::<bool>(),
+        ) {
+            let mut bytes = sent.as_bytes().to_vec();
+            let at = at.index(bytes.len());
             if cut { bytes.truncate(at) } else { bytes[at] = byte }
             let text = String::from_utf8(bytes).unwrap();
-            if let Some(media) = scan(&text) {
-                prop_assert_eq!(parse_by_serde(&text), Ok(Event::Media(media)));
+            if let Some(event) = scan(&text) {
+                prop_assert_eq!(parse_by_serde(&text), Ok(event));
             }
         }
 
