@@ -114,12 +114,18 @@ impl Kv {
 
     /// Sends `body` to whoever is subscribed right now. Lossy by nature: what must arrive is a row first.
     pub async fn publish(&self, channel: &str, body: bytes::Bytes) -> anyhow::Result<()> {
+        self.offer(channel, body).await.map(drop)
+    }
+
+    /// The same; false when nobody is subscribed. A cluster's node knows of its own subscribers only, so true there.
+    pub async fn offer(&self, channel: &str, body: bytes::Bytes) -> anyhow::Result<bool> {
         let sent: Result<i64, _> = if self.is_cluster() {
             self.client.spublish(channel, body).await
         } else {
             self.client.publish(channel, body).await
         };
-        sent.map(|_| ()).with_context(|| format!("publish to {channel}"))
+        sent.map(|got| got > 0 || self.is_cluster())
+            .with_context(|| format!("publish to {channel}"))
     }
 
     /// Subscribes this process to a channel; its messages come by [`Self::messages`].

@@ -6,6 +6,7 @@
 //! clients, straight to their sockets) → `line` (where each client stands, and what its socket did not take). Everything
 //! that decides is a state machine without I/O: `stream`, `client`, `who`, `signals`, `wire`.
 
+mod audience;
 mod check;
 pub mod client;
 mod delivery;
@@ -44,6 +45,8 @@ use crate::kv::Kv;
 use crate::principal::Principal;
 use crate::tasks::Tasks;
 
+pub use audience::Audience;
+use audience::Audiences;
 pub use delivery::Fill;
 use feed::Feed;
 pub use frame::{Bye, Position};
@@ -88,6 +91,7 @@ struct Inner {
     node: Arc<str>,
     feeds: DashMap<TenantId, Arc<Feed>>,
     outbox: Outbox,
+    audiences: Audiences,
     pages: Pages,
     next_client: AtomicU64,
     started: AtomicBool,
@@ -129,6 +133,7 @@ impl Live {
             node,
             feeds: DashMap::new(),
             outbox: Outbox::default(),
+            audiences: Audiences::default(),
             pages,
             next_client: AtomicU64::new(0),
             started: AtomicBool::new(false),
@@ -186,6 +191,11 @@ impl Live {
             position,
             recovered: resume != Resume::Lost,
         })
+    }
+
+    /// Whether anybody, anywhere, watches the tenant's screens.
+    pub fn audience(&self, tenant: TenantId) -> Audience {
+        self.0.audiences.of(tenant)
     }
 
     /// Clients of this process.
@@ -401,6 +411,10 @@ impl Live {
 
     fn outbox(&self) -> &Outbox {
         &self.0.outbox
+    }
+
+    fn audiences(&self) -> &Audiences {
+        &self.0.audiences
     }
 
     fn pages(&self) -> &Pages {

@@ -75,14 +75,16 @@ pub(super) fn start_sender(live: &super::Live, kv: Kv, tasks: &Tasks) {
                 return;
             }
             for (tenant, items) in batch {
-                send(&kv, tenant, items).await;
+                let heard = send(&kv, tenant, items).await;
+                live.audiences().told(tenant, heard);
             }
             tokio::time::sleep(SEND_EVERY).await;
         }
     });
 }
 
-async fn send(kv: &Kv, tenant: TenantId, items: HashMap<String, Item>) {
+/// Whether any process with screens of the tenant got it; `None` when it was dropped.
+async fn send(kv: &Kv, tenant: TenantId, items: HashMap<String, Item>) -> Option<bool> {
     let mut message = Message::of(tenant);
     for item in items.into_values() {
         match item {
@@ -90,8 +92,10 @@ async fn send(kv: &Kv, tenant: TenantId, items: HashMap<String, Item>) {
             Item::Client(seen) => message.clients.push(seen),
         }
     }
-    let told = async { kv.publish(&keys::live_channel(tenant), message.encode()?).await };
-    if !matches!(tokio::time::timeout(SEND_LIMIT, told).await, Ok(Ok(()))) {
-        metrics::counter!("switchboard_live_signals_dropped_total").increment(1);
+    let told = async { kv.offer(&keys::live_channel(tenant), message.encode()?).await };
+    if let Ok(Ok(heard)) = tokio::time::timeout(SEND_LIMIT, told).await {
+        return Some(heard);
     }
+    metrics::counter!("switchboard_live_signals_dropped_total").increment(1);
+    None
 }
