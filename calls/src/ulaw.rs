@@ -1,5 +1,7 @@
 //! μ-law: loudness for meters, samples for recordings, and the one tone we make ourselves.
 
+use std::sync::LazyLock;
+
 use audio_codec_algorithms::{decode_ulaw, encode_ulaw};
 
 /// Samples a second; one byte each.
@@ -10,15 +12,25 @@ pub(crate) const FRAME: usize = 160;
 pub(crate) const SILENCE: u8 = 0xff;
 /// Mean loudness above this is a voice rather than a quiet line.
 const VOICE: f32 = 0.012;
+/// How loud each byte is.
+static LOUDNESS: LazyLock<[u16; 256]> = LazyLock::new(|| {
+    let mut table = [0; 256];
+    for (byte, loudness) in (0..=u8::MAX).zip(&mut table) {
+        *loudness = decode_ulaw(byte).unsigned_abs();
+    }
+    table
+});
 
 /// Mean loudness, 0 to 1.
 pub(crate) fn loudness(audio: &[u8]) -> f32 {
     if audio.is_empty() {
         return 0.0;
     }
+    let table = &*LOUDNESS;
     let sum: u64 = audio
         .iter()
-        .map(|byte| u64::from(decode_ulaw(*byte).unsigned_abs()))
+        .filter_map(|byte| table.get(usize::from(*byte)))
+        .map(|loudness| u64::from(*loudness))
         .sum();
     #[expect(clippy::cast_precision_loss, reason = "a meter's precision")]
     let mean = sum as f32 / audio.len() as f32;

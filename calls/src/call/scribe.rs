@@ -6,7 +6,7 @@ use hub::Hub;
 use hub::agent_settings::AgentKind;
 use hub::call::{self, Outcome, progress, sweep};
 use hub::ids::{CallId, TenantId};
-use hub::live::{Signal, signal};
+use hub::live::{Audience, Signal, signal};
 use hub::turn::{self, NewTurn};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +43,7 @@ pub(crate) enum Left {
 /// The near end of a scribe.
 pub(crate) struct Scribe {
     notes: mpsc::Sender<Note>,
+    audience: Audience,
     leave: oneshot::Sender<Left>,
     left: oneshot::Receiver<()>,
 }
@@ -68,7 +69,17 @@ impl Scribe {
             desk.write(waiting, how, agent, over).await;
             done.send(()).ok();
         });
-        Self { notes, leave, left }
+        Self {
+            notes,
+            audience: hub.live.audience(tenant),
+            leave,
+            left,
+        }
+    }
+
+    /// Whether a screen may show what is only true now.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.audience.is_there()
     }
 
     /// Notes something; returns at once.

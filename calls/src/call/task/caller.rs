@@ -11,7 +11,7 @@ use crate::listen::agent_level;
 use crate::media::Incoming;
 use crate::ulaw;
 
-/// Level meters show every fifth frame: ten a second.
+/// Level meters show every fifth frame, ten a second, while anybody has a screen open.
 const LEVEL_EVERY: u64 = 5;
 /// A frame this much later than the best so far is late.
 const LATE: i64 = 60;
@@ -145,7 +145,7 @@ impl Task {
         }
         self.agent.hear(&media.payload);
         let listened = self.tap.is_open(Instant::now());
-        let measured = self.quality.frames.is_multiple_of(LEVEL_EVERY);
+        let measured = self.quality.frames.is_multiple_of(LEVEL_EVERY) && self.scribe.is_watched();
         if !listened && !measured {
             return;
         }

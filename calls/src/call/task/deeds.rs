@@ -52,7 +52,9 @@ impl Task {
             Action::Partial(partial) => {
                 let (ordinal, speaker) = (partial.ordinal, partial.speaker);
                 self.show((ordinal, speaker, &partial.text, false)).await;
-                self.scribe.note(Note::Partial(partial));
+                if self.scribe.is_watched() {
+                    self.scribe.note(Note::Partial(partial));
+                }
             }
             Action::Tool {
                 call,
