@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
 use connectors::twilio::stream::{Words, Writer};
+use futures_util::SinkExt as _;
 use hub::serve::Place;
 
 /// A peer that does not read for this long is gone.
@@ -50,10 +51,14 @@ impl Socket {
         }
     }
 
-    /// Audio and its mark.
+    /// Audio and its mark, in one write.
     pub(crate) async fn play(&mut self, payload: &str, mark: u64) -> bool {
         let (media, mark) = (self.writer.media(payload), self.writer.mark(mark));
-        self.send(media).await && self.send(mark).await
+        let both = async {
+            self.inner.feed(Message::Text(media.into())).await?;
+            self.inner.send(Message::Text(mark.into())).await
+        };
+        matches!(tokio::time::timeout(WRITE_LIMIT, both).await, Ok(Ok(())))
     }
 
     /// Drops what the other side has not played.
