@@ -2,17 +2,17 @@
 
 mod caller;
 mod deeds;
+mod seldom;
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use connectors::twilio::stream::Words;
-use hub::Hub;
-use hub::call::order::{self, Order};
+use hub::call::order::Order;
 use hub::call::{Call, Outcome, Source, visitor};
 use hub::capacity::Lease;
-use hub::ids::{CallId, TenantId};
+use hub::ids::TenantId;
 use hub::turn::Speaker;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::exchange::{Exchange, Prepared, Seat};
 use crate::listen::Tap;
 use crate::media::{Arrived, Incoming, Socket};
 use caller::Quality;
+use seldom::{Event, Seldom};
 
 /// A stream that broke may come back within this time, by Twilio's own reconnect or by our resume document.
 const SOCKET_GRACE: Duration = Duration::from_secs(4);
@@ -50,11 +51,10 @@ pub(super) struct Task {
     socket: Option<Socket>,
     /// Since when there is no socket.
     gone: Option<Duration>,
-    seat: Seat,
+    /// The call's place here, for as long as this lives.
+    _seat: Seat,
     tools: mpsc::Sender<ToolDone>,
-    tools_done: mpsc::Receiver<ToolDone>,
-    /// The call turned out to be over already.
-    over: CancellationToken,
+    seldom: Seldom,
     quality: Quality,
     started: Instant,
     heard_agent: bool,
@@ -73,7 +73,7 @@ enum End {
 }
 
 impl Task {
-    pub(super) fn new(exchange: Exchange, arrived: Arrived, prepared: Prepared, seat: Seat) -> Self {
+    pub(super) fn new(exchange: Exchange, arrived: Arrived, prepared: Prepared, mut seat: Seat) -> Self {
         let Prepared {
             agent,
             briefing,
@@ -98,6 +98,8 @@ impl Task {
         let over = CancellationToken::new();
         let scribe = Scribe::start(&exchange.hub, tenant, call.id, agent.kind(), over.clone());
         let (tools, tools_done) = mpsc::channel(TOOLS_MAX);
+        let (_, none) = mpsc::channel(1);
+        let sockets = std::mem::replace(&mut seat.sockets, none);
         Self {
             tap: Tap::new(&exchange.hub, tenant, call.id),
             machine: Machine::new(limits, agent.kind(), briefing.first_turn, briefing.said.clone()),
@@ -111,10 +113,9 @@ impl Task {
             scribe,
             socket: Some(socket),
             gone: None,
-            seat,
+            _seat: seat,
             tools,
-            tools_done,
-            over,
+            seldom: Seldom::new(tools_done, sockets, over),
             quality: Quality::default(),
             started: Instant::now(),
             heard_agent: false,
@@ -140,16 +141,16 @@ impl Task {
     }
 
     async fn converse(&mut self) -> End {
-        let mut orders = Orders::follow(&self.exchange.hub, self.tenant, self.call.id).await;
+        self.seldom
+            .follow_orders(&self.exchange.hub, self.tenant, self.call.id)
+            .await;
         let stopping = self.exchange.hub.tasks.stop_token();
         let drain =
             Duration::from_secs(self.exchange.hub.config.shutdown.calls_drain_s).saturating_sub(MOVE_MARGIN);
-        let over = self.over.clone();
-        let move_on = async move {
+        self.seldom.move_on_after(async move {
             stopping.cancelled().await;
             tokio::time::sleep(drain).await;
-        };
-        let mut move_on = std::pin::pin!(move_on);
+        });
         let mut tick = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let mut due = self.started;
         loop {
@@ -168,16 +169,25 @@ impl Task {
                     return end;
                 },
                 event = poll_fn(|cx| self.agent.poll_event(cx)) => self.agent_event(event),
-                Some(done) = self.tools_done.recv() => self.machine.tool_done(done, self.started.elapsed()),
-                order = orders.next() => self.obey(&order),
-                Some(arrived) = self.seat.sockets.recv() => self.adopt(arrived).await,
-                () = over.cancelled() => return End::AlreadyOver,
-                () = &mut move_on => return self.drained(),
+                event = poll_fn(|cx| self.seldom.poll(cx)) => if let Some(end) = self.seldom(event).await {
+                    return end;
+                },
                 () = &mut tick => if let Some(end) = self.tick().await {
                     return end;
                 },
             }
         }
+    }
+
+    async fn seldom(&mut self, event: Event) -> Option<End> {
+        match event {
+            Event::Tool(done) => self.machine.tool_done(done, self.started.elapsed()),
+            Event::Order(order) => self.obey(&order),
+            Event::Arrived(arrived) => self.adopt(*arrived).await,
+            Event::Over => return Some(End::AlreadyOver),
+            Event::MoveOn => return Some(self.drained()),
+        }
+        None
     }
 
     fn agent_event(&mut self, event: AgentEvent) {
@@ -303,31 +313,5 @@ async fn receive(socket: Option<&mut Socket>) -> Incoming {
     match socket {
         Some(socket) => socket.receive().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Orders to this call; without Redis there are none, and the call goes on.
-struct Orders(Option<hub::relay::Following>);
-
-impl Orders {
-    async fn follow(hub: &Hub, tenant: TenantId, call: CallId) -> Self {
-        match order::follow(hub, tenant, call).await {
-            Ok(following) => Self(Some(following)),
-            Err(fault) => {
-                tracing::warn!(call.id = %call, error = %fault, "Call {call} hears no orders");
-                Self(None)
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Order {
-        let Some(following) = &mut self.0 else {
-            return std::future::pending().await;
-        };
-        loop {
-            if let Ok(order) = serde_json::from_slice(&following.next().await) {
-                return order;
-            }
-        }
     }
 }
