@@ -1,4 +1,6 @@
-//! Switchboard as its users reach it: sign-in, set-up, live feed. Only the public interface, nothing shared.
+//! Switchboard as its users reach it: sign-in, set-up, live feed, listening. Only the public interface, nothing shared.
+mod audio;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,7 +16,10 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use url::Url;
 
+use crate::run::Options;
 use crate::twilio::Account;
+
+pub use audio::{Audio, Heard};
 
 /// Waits at most this long for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -153,6 +158,15 @@ impl Product {
         Ok(product)
     }
 
+    /// The same member of staff at another instance.
+    pub fn at(mut self, target: Option<&Url>, options: &Options) -> Result<Self> {
+        if let Some(target) = target {
+            options.check_target(target)?;
+            self.target = target.clone();
+        }
+        Ok(self)
+    }
+
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let url = self.target.join(&format!("/api/v1/{path}"))?;
         let mut request = self.http.post(url).json(body).header("X-Switchboard", "1");
@@ -189,15 +203,7 @@ impl Product {
     }
 
     async fn known_connection(&self, account: &str) -> Result<Value> {
-        let url = self.target.join("/api/v1/connections")?;
-        let list: Value = self
-            .http
-            .get(url)
-            .bearer_auth(&self.token)
-            .send()
-            .await?
-            .json()
-            .await?;
+        let list = self.get("connections").await?;
         let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
         let known = items
             .into_iter()
@@ -219,29 +225,46 @@ impl Product {
         ticket.get("ticket").cloned().context("there is no ticket")
     }
 
-    /// Opens the live feed, from now on or from a position.
-    pub async fn live(&self, position: Option<&Position>) -> Result<Live> {
-        let ticket = self.ticket().await?;
-        let mut url = self.target.join("/api/v1/live")?;
+    async fn get(&self, path: &str) -> Result<Value> {
+        let url = self.target.join(&format!("/api/v1/{path}"))?;
+        let request = self.http.get(url).bearer_auth(&self.token);
+        let response = request.send().await.with_context(|| format!("get {path}"))?;
+        let status = response.status();
+        ensure!(status.is_success(), "{path} answered {status}");
+        Ok(response.json().await?)
+    }
+
+    async fn socket(
+        &self,
+        path: &str,
+        subprotocol: &'static str,
+    ) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>> {
+        let mut url = self.target.join(path)?;
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         ensure!(
             url.set_scheme(scheme).is_ok(),
             "the target has no WebSocket scheme"
         );
         let mut request = url.as_str().into_client_request().context("make the upgrade")?;
-        request.headers_mut().insert(
-            "sec-websocket-protocol",
-            HeaderValue::from_static("switchboard.v1"),
-        );
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", HeaderValue::from_static(subprotocol));
         let origin = HeaderValue::from_str(&self.target.origin().ascii_serialization())?;
         request.headers_mut().insert("origin", origin);
         let config = WebSocketConfig::default()
             .read_buffer_size(4096)
             .write_buffer_size(4096);
         let connecting = connect_async_with_config(request, Some(config), true);
-        let (mut socket, _) = timeout(PATIENCE, connecting)
+        let (socket, _) = timeout(PATIENCE, connecting)
             .await
-            .context("open the live feed")??;
+            .with_context(|| format!("open {path}"))??;
+        Ok(socket)
+    }
+
+    /// Opens the live feed, from now on or from a position.
+    pub async fn live(&self, position: Option<&Position>) -> Result<Live> {
+        let ticket = self.ticket().await?;
+        let mut socket = self.socket("/api/v1/live", "switchboard.v1").await?;
         let mut hello = json!({"type": "hello", "ticket": ticket});
         if let (Some(position), Some(fields)) = (position, hello.as_object_mut()) {
             fields.insert("position".to_owned(), json!(position));

@@ -1,6 +1,8 @@
 //! `loadtest calls`: whole calls through both emulators; answer, first audio, delay per direction frame by frame,
-//! late and lost frames, how fast a barge-in stops the agent, CPU per second of call.
+//! late and lost frames, how fast a barge-in stops the agent, how late listeners hear, CPU per second of call.
+mod listeners;
 mod probes;
+mod together;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -9,11 +11,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::listeners::Listeners;
 use self::probes::Probes;
+pub(super) use self::together::{Cpu, Steady};
+use self::together::{Place, Together};
 use super::floor;
 use crate::openai::{self, Reply, Script, Turn};
 use crate::product::{Entrance, Product};
@@ -22,8 +27,12 @@ use crate::speech::{self, Voice};
 use crate::stage::exact;
 use crate::{clock, twilio, ulaw};
 
+/// A listener is told of the call's end within this time.
+const BYE_LIMIT: Duration = Duration::from_secs(5);
+
 /// Arguments of the scenario.
 #[derive(Clone, Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Args {
     #[command(flatten)]
     entrance: Entrance,
@@ -38,6 +47,15 @@ pub struct Args {
     /// How long each call is timed, frame by frame, after its barge-in.
     #[arg(long, default_value = "20s", value_parser = crate::stage::duration)]
     hold: Duration,
+    /// Time all calls together: the first wait for the last, and CPU of this time is told by itself.
+    #[arg(long)]
+    together: bool,
+    /// How many of the calls a member of staff listens to.
+    #[arg(long, default_value_t = 0)]
+    listeners: u64,
+    /// Where they listen, when it is another instance than the target.
+    #[arg(long)]
+    listen_at: Option<url::Url>,
     /// Let the agent finish its greeting.
     #[arg(long)]
     no_barge_in: bool,
@@ -79,8 +97,14 @@ pub async fn run(args: Args) -> Result<ExitCode> {
             .await
             .context("prepare the tenant")?;
     }
+    let staff = if args.listeners > 0 {
+        let product = Product::enter(&args.entrance).await?;
+        Some(product.at(args.listen_at.as_ref(), &args.options)?)
+    } else {
+        None
+    };
     let run = Run::start("calls", args.options.clone());
-    let drive = Drive::new(run.clone(), twilio, openai, &args).await;
+    let drive = Drive::new(run.clone(), twilio, openai, staff, &args).await;
     let stop = CancellationToken::new();
     let watching = tokio::spawn({
         let (run, stop) = (run.clone(), stop.clone());
@@ -105,17 +129,30 @@ async fn compare(run: &Run, drive: &Drive, args: &Args) -> Result<()> {
         .await
         .context("measure the relay")?;
     run.number("floor_relay_cpu_ms_per_call_s", relay_ms);
-    let plain_ms = floor::plain(drive, args.options.clone())
+    let (plain_ms, steady) = floor::plain(drive, args.options.clone())
         .await
         .context("measure the plain bridge")?;
     run.number("floor_plain_cpu_ms_per_call_s", plain_ms);
+    let steady_ms = steady.and_then(|steady| steady.cpu_ms_per_call_s.into_values().next());
+    if let Some(steady_ms) = steady_ms {
+        run.number("floor_plain_steady_cpu_ms_per_call_s", steady_ms);
+    }
     for watched in &args.options.pids {
         let name = &watched.name;
-        let Some(ours_ms) = run.read(&format!("cpu_ms_per_call_s_{name}")) else {
-            continue;
+        let ratio = |floor: &str, what: &str, floor_ms: f64| {
+            if let Some(ours_ms) = run.read(&format!("{what}cpu_ms_per_call_s_{name}")) {
+                run.number(
+                    &format!("ratio_{what}{floor}_over_{name}"),
+                    floor_ms / ours_ms.max(1e-9),
+                );
+            }
         };
-        run.number(&format!("ratio_relay_over_{name}"), relay_ms / ours_ms.max(1e-9));
-        run.number(&format!("ratio_plain_over_{name}"), plain_ms / ours_ms.max(1e-9));
+        ratio("relay", "", relay_ms);
+        ratio("plain", "", plain_ms);
+        if let Some(steady_ms) = steady_ms {
+            ratio("relay", "steady_", relay_ms);
+            ratio("plain", "steady_", steady_ms);
+        }
     }
     Ok(())
 }
@@ -143,12 +180,21 @@ pub(super) struct Drive {
     probes: Arc<Probes>,
     to: String,
     hold: Duration,
+    together: bool,
     interruption: Option<Bytes>,
+    listeners: Option<Arc<Listeners>>,
+    listened: u64,
     ended: Mutex<Vec<(u64, twilio::Moments)>>,
 }
 
 impl Drive {
-    async fn new(run: Run, twilio: twilio::Emulator, openai: openai::Emulator, args: &Args) -> Self {
+    async fn new(
+        run: Run,
+        twilio: twilio::Emulator,
+        openai: openai::Emulator,
+        staff: Option<Product>,
+        args: &Args,
+    ) -> Self {
         let mut interruption = speech::render(Voice::Caller, "One moment, please.")
             .await
             .to_vec();
@@ -156,6 +202,7 @@ impl Drive {
         let probes = Arc::new(Probes::new(&run));
         let arriving = Arc::clone(&probes);
         openai.set_probe(Arc::new(move |tag, now_us| arriving.at_model(tag, now_us)));
+        let listeners = staff.map(|staff| Arc::new(Listeners::new(&run, staff)));
         Self {
             run,
             twilio,
@@ -163,6 +210,9 @@ impl Drive {
             probes,
             to: args.entrance.to.clone(),
             hold: args.hold,
+            together: args.together,
+            listeners,
+            listened: args.listeners,
             interruption: (!args.no_barge_in).then(|| Bytes::from(interruption)),
             ended: Mutex::default(),
         }
@@ -175,7 +225,14 @@ impl Drive {
 
     /// Places every call of the run and keeps when things happened to it.
     async fn all(&self) {
-        self.all_of(&self.run).await;
+        let listeners = self.listeners.clone();
+        if let Some(steady) = self.all_of(&self.run, listeners, || self.run.cpu_s()).await {
+            self.run.number("steady_calls", exact(steady.calls));
+            self.run.number("steady_s", steady.seconds);
+            for (name, ms) in steady.cpu_ms_per_call_s {
+                self.run.number(&format!("steady_cpu_ms_per_call_s_{name}"), ms);
+            }
+        }
         for (n, caller) in self.twilio.callers().into_iter().enumerate() {
             self.ended
                 .lock()
@@ -185,35 +242,60 @@ impl Drive {
     }
 
     /// Places every call when it is due, and waits for the last to end.
-    async fn all_of(&self, run: &Run) {
+    async fn all_of(
+        &self,
+        run: &Run,
+        listeners: Option<Arc<Listeners>>,
+        cpu: impl Fn() -> Cpu,
+    ) -> Option<Steady> {
+        let together = self.together.then(Together::new);
         let tasks = TaskTracker::new();
         let mut n = 0;
         while let Some(due) = run.due(n) {
             sleep_until(due).await;
             run.begin();
             let from = format!("+1555{:07}", 200_000 + n % 100_000);
-            let one = One {
-                run: run.clone(),
-                probes: Arc::clone(&self.probes),
-                interruption: self.interruption.clone(),
-                hold: self.hold,
-            };
             match self.twilio.call(&from, &self.to) {
-                Ok(caller) => drop(tasks.spawn(one.whole(n, due, caller))),
-                Err(error) => run.finish(Err(error)),
+                Ok(caller) => {
+                    let one = One {
+                        run: run.clone(),
+                        probes: Arc::clone(&self.probes),
+                        interruption: self.interruption.clone(),
+                        hold: self.hold,
+                        place: together.as_ref().map(Together::place),
+                        listener: listeners
+                            .clone()
+                            .filter(|_| n < self.listened)
+                            .map(|all| (all, from)),
+                    };
+                    tasks.spawn(one.whole(n, due, caller));
+                }
+                Err(error) => {
+                    drop(together.as_ref().map(Together::place));
+                    run.finish(Err(error));
+                }
             }
             n += 1;
         }
         tasks.close();
+        let steady = match together {
+            Some(together) => Some(together.measure(n, self.hold, cpu).await),
+            None => None,
+        };
         tasks.wait().await;
+        steady
     }
 
-    /// The same calls once more, measured nowhere; the seconds they talked.
-    pub(super) async fn again(&self, options: Options) -> Result<f64> {
+    /// The same calls once more, measured nowhere; the seconds they talked, and what `cpu` said while all did.
+    pub(super) async fn again(
+        &self,
+        options: Options,
+        cpu: impl Fn() -> Cpu,
+    ) -> Result<(f64, Option<Steady>)> {
         let before = self.twilio.callers().len();
         self.probes.pause();
         let again = Run::start("again", options);
-        self.all_of(&again).await;
+        let steady = self.all_of(&again, None, cpu).await;
         let talked_us: u64 = self
             .twilio
             .callers()
@@ -224,7 +306,7 @@ impl Drive {
                 Some(moments.ended_us?.saturating_sub(moments.stream_open_us?))
             })
             .sum();
-        Ok(exact(talked_us) / 1e6)
+        Ok((exact(talked_us) / 1e6, steady))
     }
 
     /// Calls at the same time, at most.
@@ -298,6 +380,9 @@ impl Drive {
             );
         }
         self.probes.conclude();
+        if let Some(listeners) = &self.listeners {
+            listeners.conclude();
+        }
     }
 }
 
@@ -306,17 +391,32 @@ struct One {
     probes: Arc<Probes>,
     interruption: Option<Bytes>,
     hold: Duration,
+    /// Among calls that are timed together.
+    place: Option<Place>,
+    /// Who listens, and the number the call comes from.
+    listener: Option<(Arc<Listeners>, String)>,
 }
 
 impl One {
-    async fn whole(self, n: u64, due: Instant, caller: twilio::Caller) {
+    async fn whole(mut self, n: u64, due: Instant, caller: twilio::Caller) {
+        let listening = self.listener.take().map(|(listeners, from)| {
+            let caller = caller.clone();
+            tokio::spawn(async move { listeners.follow(&caller, &from).await })
+        });
         let outcome = self.talk(n, due, &caller).await;
+        // A call that failed is waited for no longer.
+        self.place = None;
         caller.hang_up();
         let ended = caller.ended().await;
+        if let Some(listening) = listening
+            && timeout(BYE_LIMIT, listening).await.is_err()
+        {
+            self.run.add("listeners_left_open", 1.0);
+        }
         self.run.finish(outcome.and(ended.map(drop)));
     }
 
-    async fn talk(&self, n: u64, due: Instant, caller: &twilio::Caller) -> Result<()> {
+    async fn talk(&mut self, n: u64, due: Instant, caller: &twilio::Caller) -> Result<()> {
         let probes = Arc::clone(&self.probes);
         caller.tap(Arc::new(move |audio, now_us| probes.at_caller(audio, now_us)));
         let due_us = clock::at_us(due.into_std());
@@ -348,7 +448,10 @@ impl One {
             None => sleep(Duration::from_secs(13)).await,
         }
         caller.probe(n);
-        sleep(self.hold).await;
+        match self.place.take() {
+            Some(place) => place.talk().await,
+            None => sleep(self.hold).await,
+        }
         caller.silence();
         Ok(())
     }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::calls::Drive;
+use super::calls::{Cpu, Drive, Steady};
 use crate::pace::Pace;
 use crate::process::Watched;
 use crate::run::Options;
@@ -134,8 +134,8 @@ async fn talk(mut socket: TcpStream) {
     tokio::join!(sending, receiving);
 }
 
-/// CPU milliseconds that the plain bridge takes for a second of a call, driven by the same emulators.
-pub(super) async fn plain(drive: &Drive, options: Options) -> Result<f64> {
+/// CPU milliseconds that the plain bridge takes for a second of a call, driven by the same emulators; and while all talk.
+pub(super) async fn plain(drive: &Drive, options: Options) -> Result<(f64, Option<Steady>)> {
     let (openai, key) = (drive.openai().url(), drive.openai().api_key().to_owned());
     let public = drive.twilio.public_url();
     let arguments = [
@@ -155,11 +155,12 @@ pub(super) async fn plain(drive: &Drive, options: Options) -> Result<f64> {
         .twilio
         .aim(&public, &format!("http://{}", companion.address))?;
     let before_s = companion.cpu_s()?;
-    let talked_s = drive.again(options).await?;
+    let cpu = || Cpu::from_iter(companion.cpu_s().ok().map(|cpu_s| ("plain".to_owned(), cpu_s)));
+    let (talked_s, steady) = drive.again(options, cpu).await?;
     let used_s = companion.cpu_s()? - before_s;
     drive.twilio.aim(&public, &target)?;
     ensure!(talked_s > 0.0, "no call went through the plain bridge");
-    Ok(used_s * 1000.0 / talked_s)
+    Ok((used_s * 1000.0 / talked_s, steady))
 }
 
 /// Connected sockets that each get the same WebSocket text frame of `bytes` bytes in all, `burst` times in a row by as many

@@ -9,7 +9,7 @@ use crate::run::Run;
 use crate::stage::exact;
 
 /// The first half second of probes is not measured: the echo is just beginning.
-const SETTLING_FRAMES: u64 = 25;
+pub(super) const SETTLING_FRAMES: u64 = 25;
 /// Later than this is audible.
 const LATE_US: u64 = 40_000;
 
