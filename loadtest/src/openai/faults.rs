@@ -39,6 +39,8 @@ pub enum SpeechFault {
     Dies(u64),
     /// Nothing more is ever sent, though the socket stays open.
     Stalls(u64),
+    /// The connection stands, and nothing is read or sent any more, not even a pong.
+    Freezes(u64),
     /// Half of a JSON message, then the connection is lost.
     HalfJson(u64),
 }
@@ -61,6 +63,15 @@ impl Default for HttpFault {
             path: String::new(),
             status: 500,
             after_ms: 0,
+        }
+    }
+}
+
+impl SpeechFault {
+    /// How much of a reply is sent before it strikes.
+    pub(crate) fn after_ms(self) -> u64 {
+        match self {
+            Self::Dies(ms) | Self::Stalls(ms) | Self::Freezes(ms) | Self::HalfJson(ms) => ms,
         }
     }
 }

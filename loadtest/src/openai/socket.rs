@@ -216,19 +216,21 @@ impl Running {
             .expect("no holder of the lock panics")
             .speech;
         let spoken_ms = self.session.speaking_ms().unwrap_or(0);
-        match fault {
-            Some(SpeechFault::Dies(after_ms)) if spoken_ms >= after_ms && spoken_ms > 0 => {
-                return Err("fault: died in mid-sentence");
+        if let Some(fault) = fault.filter(|fault| spoken_ms > 0 && spoken_ms >= fault.after_ms()) {
+            if !self.stalled {
+                let data = json!({"session": self.session.id(), "fault": format!("{fault:?}")});
+                self.world.ledger.record("speech.fault", data);
             }
-            Some(SpeechFault::Stalls(after_ms)) if spoken_ms >= after_ms && spoken_ms > 0 => {
-                self.stalled = true;
+            match fault {
+                SpeechFault::Dies(_) => return Err("fault: died in mid-sentence"),
+                SpeechFault::Stalls(_) => self.stalled = true,
+                SpeechFault::Freezes(_) => std::future::pending().await,
+                SpeechFault::HalfJson(_) => {
+                    let half: String = text.chars().take(text.len() / 2).collect();
+                    let _ = timeout(WRITE_TIMEOUT, self.socket.send(Message::text(half))).await;
+                    return Err("fault: half a message");
+                }
             }
-            Some(SpeechFault::HalfJson(after_ms)) if spoken_ms >= after_ms && spoken_ms > 0 => {
-                let half: String = text.chars().take(text.len() / 2).collect();
-                let _ = timeout(WRITE_TIMEOUT, self.socket.send(Message::text(half))).await;
-                return Err("fault: half a message");
-            }
-            _ => {}
         }
         if self.stalled {
             return Ok(());

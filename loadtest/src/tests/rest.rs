@@ -91,7 +91,7 @@ async fn keys_limits_and_late_answers() {
     };
     let busy = RestFault {
         path: String::new(),
-        kind: RestFaultKind::RateLimited,
+        kind: RestFaultKind::RateLimited { retry_after_s: None },
     };
     twilio.set_faults(Faults {
         rest: [busy, late].into(),

@@ -39,7 +39,13 @@ pub struct RestFault {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RestFaultKind {
     /// 429 with code 20429; never processed.
-    RateLimited,
+    RateLimited {
+        /// `Retry-After` in seconds, when there is one.
+        #[serde(default)]
+        retry_after_s: Option<u64>,
+    },
+    /// Not processed; the connection is lost in the middle of the answer.
+    Reset,
     /// This status, not processed.
     Refused {
         /// The HTTP status, for example 500 or 503.

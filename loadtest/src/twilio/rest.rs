@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -80,13 +80,25 @@ pub(crate) async fn serve(
         .take_rest(&path);
     match fault {
         None => answer(&world, &method, &uri, &headers, &body),
-        Some(RestFaultKind::RateLimited) => {
+        Some(RestFaultKind::Reset) => {
+            spoilt(&world, &method, &path, failure(500));
+            let broken =
+                futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("reset")) });
+            Response::new(axum::body::Body::from_stream(broken))
+        }
+        Some(RestFaultKind::RateLimited { retry_after_s }) => {
             let refusal = Refusal(
                 StatusCode::TOO_MANY_REQUESTS,
                 20429,
                 "Too Many Requests".to_owned(),
             );
-            spoilt(&world, &method, &path, refusal)
+            let mut refused = spoilt(&world, &method, &path, refusal);
+            if let Some(seconds) = retry_after_s {
+                refused
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            refused
         }
         Some(RestFaultKind::Refused { status }) => spoilt(&world, &method, &path, failure(status)),
         Some(RestFaultKind::Stalled { after_ms }) => {

@@ -120,7 +120,7 @@ async fn a_busy_twilio_is_asked_again() {
     let conversation = desk.conversation().await;
     desk.twilio.set_faults(Faults {
         callbacks: CallbackFaults::default(),
-        ..fault(RestFaultKind::RateLimited)
+        ..fault(RestFaultKind::RateLimited { retry_after_s: None })
     });
     desk.say(&conversation, "Hi", "k1").await;
     desk.until("SELECT count(*) FROM messages WHERE state = 'delivered'", 1)
