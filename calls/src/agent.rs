@@ -19,6 +19,8 @@ pub(crate) type Item = Arc<str>;
 pub(crate) enum AgentEvent {
     /// It can speak.
     Ready,
+    /// It works on something; nothing to be heard yet.
+    Alive,
     /// A reply begins to be made.
     ReplyStarted,
     /// Audio of a reply, base64 of μ-law.
@@ -52,6 +54,8 @@ pub(crate) enum AgentEvent {
 pub(crate) enum AgentOrder {
     /// Say the first words.
     Greet,
+    /// The first words were heard long enough: whoever begins to speak from now on interrupts.
+    Interruptible,
     /// The caller pressed a key.
     Key(char),
     /// Of this reply the caller heard so much; 0 is nothing.

@@ -12,7 +12,7 @@ use connectors::twilio::{Account, Rest};
 use hub::Hub;
 use hub::agent_settings::AgentKind;
 use hub::capacity::Lease;
-use hub::ids::CallId;
+use hub::ids::{CallId, TenantId};
 use hub::inbox::{Addressed, Channel};
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc;
@@ -20,12 +20,9 @@ use tokio::sync::mpsc;
 use crate::agent::Agent;
 use crate::agent::briefing::Briefing;
 use crate::agent::realtime::{Plan, Realtime};
-use crate::agent::receptionist::{Entrance, Receptionist};
+use crate::agent::receptionist::{Entrance, Receptionist, menu_words};
 use crate::media::Arrived;
 use crate::speech::Speech;
-
-/// A stream that was announced comes within this time, or not at all (to us).
-const ARRIVAL_LIMIT: Duration = Duration::from_secs(20);
 
 /// Shared by all calls of a process. Cheap to clone.
 #[derive(Clone)]
@@ -69,31 +66,37 @@ impl Exchange {
     }
 
     /// Keeps what was made ready until the stream comes. When it goes to another process instead, the slot is that one's.
-    pub(crate) fn expect(&self, call: CallId, prepared: Prepared) {
+    pub(crate) fn expect(&self, tenant: TenantId, call: CallId, prepared: Prepared) {
         self.lines().insert(call, Line::Prepared(Box::new(prepared)));
         let exchange = self.clone();
         self.hub.tasks.spawn_supporter("calls.expect", async move {
-            tokio::time::sleep(ARRIVAL_LIMIT).await;
-            let mut lines = exchange.lines();
-            if matches!(lines.get(&call), Some(Line::Prepared(_)))
-                && let Some(Line::Prepared(prepared)) = lines.remove(&call)
-            {
-                drop(lines);
-                prepared.lease.hand_over();
+            tokio::time::sleep(exchange.media_wait()).await;
+            if let Some(prepared) = exchange.unprepare(call) {
+                crate::watchdog::never_came(&exchange, tenant, call, prepared.lease).await;
             }
         });
     }
 
+    fn unprepare(&self, call: CallId) -> Option<Box<Prepared>> {
+        let mut lines = self.lines();
+        if !matches!(lines.get(&call), Some(Line::Prepared(_))) {
+            return None;
+        }
+        match lines.remove(&call) {
+            Some(Line::Prepared(prepared)) => Some(prepared),
+            _ => None,
+        }
+    }
+
+    /// A call may be without media so long, before its stream comes and while it lasts.
+    pub(crate) fn media_wait(&self) -> Duration {
+        // None at all would end every call.
+        Duration::from_secs(self.hub.config.calls.media_wait_s.max(1))
+    }
+
     /// The call is over before its stream came: what was made ready goes, and its slot is free.
     pub(crate) async fn forget(&self, call: CallId) {
-        let prepared = {
-            let mut lines = self.lines();
-            match lines.get(&call) {
-                Some(Line::Prepared(_)) => lines.remove(&call),
-                _ => None,
-            }
-        };
-        if let Some(Line::Prepared(prepared)) = prepared {
+        if let Some(prepared) = self.unprepare(call) {
             prepared.lease.release().await;
         }
     }
@@ -147,10 +150,20 @@ impl Exchange {
     pub(crate) fn agent(&self, briefing: &Arc<Briefing>) -> Box<dyn Agent> {
         match (briefing.settings.agent, self.plan()) {
             (AgentKind::Realtime, Some(plan)) => {
+                self.get_ready(briefing);
                 Box::new(Realtime::open(&self.hub.tasks, plan, Arc::clone(briefing)))
             }
             _ => Box::new(self.receptionist(briefing, Entrance::Answers)),
         }
+    }
+
+    /// What the receptionist would say should the AI fail is rendered while all is well.
+    fn get_ready(&self, briefing: &Arc<Briefing>) {
+        let (speech, briefing) = (self.speech.clone(), Arc::clone(briefing));
+        self.hub.tasks.spawn_supporter("calls.prompts", async move {
+            let menu = menu_words(&briefing);
+            speech.get_ready(&briefing.settings.language, &menu).await;
+        });
     }
 
     /// The receptionist, who always can.

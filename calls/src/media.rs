@@ -189,7 +189,7 @@ async fn first_messages(socket: &mut Socket) -> Option<Start> {
         let text = match socket.receive().await {
             Incoming::Text(text) => text,
             Incoming::Nothing => continue,
-            Incoming::Closed => return None,
+            Incoming::Foreign | Incoming::Closed => return None,
         };
         match connectors::twilio::stream::parse(&text) {
             Ok(Event::Connected) => {}

@@ -1,8 +1,10 @@
 //! The receptionist's voice: espeak-ng where it is installed, prompts rendered ahead otherwise.
 
 mod prompt;
+mod texts;
 
 pub(crate) use prompt::Prompt;
+pub(crate) use texts::texts;
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -18,8 +20,11 @@ use tokio::sync::Semaphore;
 
 use crate::ulaw;
 
-/// A line takes a hundredth of its length to render; one that takes longer than this is not worth the caller's wait.
-const RENDER_LIMIT: Duration = Duration::from_millis(1_500);
+/// A line takes a hundredth of its length to render; one that takes longer than this is not worth the caller's wait. With
+/// the time it takes to notice that the AI is gone, it must stay below the three seconds of a take-over.
+const RENDER_LIMIT: Duration = Duration::from_millis(600);
+/// Nobody waits for what is rendered ahead; on a busy machine it takes its time.
+const AHEAD_LIMIT: Duration = Duration::from_secs(20);
 /// Lines rendered at once.
 const RENDERS_MAX: usize = 4;
 /// Lines kept; greetings and menus come back with each call. Over it, all are forgotten.
@@ -47,21 +52,19 @@ impl Speech {
 
     /// `text` in μ-law; `otherwise` where it cannot be rendered.
     pub(crate) async fn speak(&self, text: &str, language: &str, otherwise: &[Prompt]) -> Bytes {
+        self.speak_within(RENDER_LIMIT, text, language, otherwise).await
+    }
+
+    async fn speak_within(&self, limit: Duration, text: &str, language: &str, otherwise: &[Prompt]) -> Bytes {
         let key = (
             language.to_owned(),
             text.chars().take(TEXT_MAX).collect::<String>(),
         );
-        if let Some(line) = self
-            .0
-            .lines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-        {
-            return line.clone();
+        if let Some(line) = self.rendered(&key) {
+            return line;
         }
         if self.0.installed.load(Ordering::Relaxed) {
-            match tokio::time::timeout(RENDER_LIMIT, self.render(&key.1, language)).await {
+            match tokio::time::timeout(limit, self.render(&key.1, language)).await {
                 Ok(Ok(audio)) => {
                     self.remember(key, audio.clone());
                     return audio;
@@ -71,6 +74,29 @@ impl Speech {
             }
         }
         prompt::join(otherwise)
+    }
+
+    /// A prompt in a language when it was rendered before, in English otherwise: at once.
+    pub(crate) fn prompt(&self, prompt: Prompt, language: &str) -> Bytes {
+        let key = (language.to_owned(), prompt.words(texts(language)).to_owned());
+        self.rendered(&key).unwrap_or_else(|| prompt::join(&[prompt]))
+    }
+
+    /// Renders what an agent may have to say without notice, so that it is there then.
+    pub(crate) async fn get_ready(&self, language: &str, more: &[String]) {
+        let texts = texts(language);
+        for prompt in [Prompt::Apology, Prompt::OneMoment, Prompt::LeaveMessage] {
+            self.speak_within(AHEAD_LIMIT, prompt.words(texts), language, &[prompt])
+                .await;
+        }
+        for line in more {
+            self.speak_within(AHEAD_LIMIT, line, language, &[]).await;
+        }
+    }
+
+    fn rendered(&self, key: &(String, String)) -> Option<Bytes> {
+        let lines = self.0.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.get(key).cloned()
     }
 
     fn remember(&self, key: (String, String), audio: Bytes) {

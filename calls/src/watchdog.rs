@@ -9,7 +9,8 @@ use connectors::twilio::calls::Found;
 use connectors::twilio::twiml::Document;
 use hub::call::sweep::{self, Open};
 use hub::call::{self, Outcome, close};
-use hub::ids::CallId;
+use hub::capacity::Lease;
+use hub::ids::{CallId, TenantId};
 
 use crate::exchange::Exchange;
 
@@ -48,6 +49,49 @@ pub(crate) fn start(exchange: &Exchange) {
             }
         }
     });
+}
+
+/// The stream of a call that we answered never came. Unless another node has it, the call is over: nobody hears anything
+/// on it, and its slot is free again.
+pub(crate) async fn never_came(exchange: &Exchange, tenant: TenantId, call: CallId, lease: Lease) {
+    match end_unheard(exchange, tenant, call).await {
+        Ok(Some(ended)) => {
+            lease.release().await;
+            metrics::counter!("switchboard_calls_lost_total").increment(1);
+            tracing::warn!(call.id = %call, "Call {call} is ended: its stream never came");
+            if let Err(fault) = hang_up(exchange, ended).await {
+                tracing::warn!(call.id = %call, error = format!("{fault:#}"), "Call {call} was not hung up by REST");
+            }
+        }
+        Ok(None) => lease.hand_over(),
+        Err(fault) => {
+            tracing::warn!(call.id = %call, error = %fault, "Call {call} could not be looked after");
+            lease.hand_over();
+        }
+    }
+}
+
+/// What is to be ended at the provider: the number it came in by, and its id there.
+async fn end_unheard(
+    exchange: &Exchange,
+    tenant: TenantId,
+    call: CallId,
+) -> hub::Result<Option<(String, String)>> {
+    let mut tx = exchange.hub.db.tenant(tenant).await?;
+    let number = call::get(&mut tx, call).await?.to_address;
+    let provider_id = call::begin::provider_id(&mut tx, call).await?;
+    let ended = if sweep::is_uncarried(&mut tx, call).await? {
+        close::close(&mut tx, call, Outcome::Lost).await?
+    } else {
+        None
+    };
+    tx.commit().await?;
+    Ok(ended.map(|_| (number, provider_id)))
+}
+
+async fn hang_up(exchange: &Exchange, (number, provider_id): (String, String)) -> anyhow::Result<()> {
+    exchange.rest(&number).await?.end_call(&provider_id).await?;
+    Ok(())
 }
 
 struct Watch {

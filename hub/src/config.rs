@@ -69,6 +69,7 @@ pub struct Redis {
 #[expect(missing_docs, reason = "switchboard.toml describes each setting, once")]
 pub struct Calls {
     pub concurrent_max: u32,
+    pub media_wait_s: u64,
     pub storage: String,
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Briefing {
     pub(crate) can_transfer: bool,
     /// What was said in this call before, when it comes back from another node.
     pub(crate) said: Vec<Said>,
+    /// The caller was to be connected to a person, and nobody picked up.
+    pub(crate) unreached: bool,
     /// The number of the first turn to come.
     pub(crate) first_turn: i32,
 }
@@ -164,6 +166,7 @@ mod tests {
             local_time: "Monday 09:00".into(),
             can_transfer: true,
             said: Vec::new(),
+            unreached: false,
             first_turn: 1,
         }
     }

@@ -53,7 +53,7 @@ impl Realtime {
             tasks,
             plan.endpoint.clone(),
             OPEN_LIMIT,
-            opening(&plan, &briefing, &said),
+            opening(&plan, &briefing, &said, false),
         );
         let greeting = session::greeting(&briefing);
         Self {
@@ -99,7 +99,7 @@ impl Realtime {
 }
 
 /// What every session is told first: its settings, then what was said before it.
-fn opening(plan: &Plan, briefing: &Briefing, said: &[Said]) -> Vec<String> {
+fn opening(plan: &Plan, briefing: &Briefing, said: &[Said], interruptible: bool) -> Vec<String> {
     let tools = briefing.tools();
     let language = briefing.settings.language.split('-').next().unwrap_or("en");
     let settings = order::session_update(&order::Session {
@@ -107,7 +107,8 @@ fn opening(plan: &Plan, briefing: &Briefing, said: &[Said]) -> Vec<String> {
         voice: &briefing.settings.voice,
         transcription_model: &plan.transcription_model,
         language,
-        turn_detection: order::TurnDetection::Semantic,
+        turn_detection: session::TURNS,
+        interruptible,
         tools: &tools,
     });
     let history = said.iter().map(|said| {
@@ -128,12 +129,16 @@ impl Agent for Realtime {
 
     fn hear(&mut self, payload: &str) {
         self.link.hear(payload);
+        // What a caller begins to say while the sessions change is not lost: the new one hears the last moment too.
+        if let Some(successor) = &mut self.successor {
+            successor.hear_lately(payload);
+        }
     }
 
     fn order(&mut self, order: AgentOrder) {
         if let AgentOrder::Idle(said) = order {
             if self.successor.is_none() && self.wants_idle() {
-                let opening = opening(&self.plan, &self.briefing, &said);
+                let opening = opening(&self.plan, &self.briefing, &said, true);
                 self.successor = Some(Link::open(
                     &self.tasks,
                     self.plan.endpoint.clone(),

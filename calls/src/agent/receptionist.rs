@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::briefing::Briefing;
 use super::{Agent, AgentEvent, AgentOrder, Item};
-use crate::speech::{Prompt, Speech};
+use crate::speech::{Prompt, Speech, texts};
 use crate::ulaw;
 use lines::Line;
 
@@ -40,6 +40,11 @@ pub(crate) enum Entrance {
     TakesOver,
 }
 
+/// What the receptionist says after the apology when it takes over: rendered ahead, since it comes without notice.
+pub(crate) fn menu_words(briefing: &Briefing) -> Vec<String> {
+    lines::menu(briefing).into_iter().map(|line| line.words).collect()
+}
+
 type Rendering = Pin<Box<dyn Future<Output = Bytes> + Send>>;
 
 /// What comes when the line that is being said was heard.
@@ -59,6 +64,10 @@ pub(crate) struct Receptionist {
     events: VecDeque<AgentEvent>,
     /// The line being rendered, and its words.
     rendering: Option<(Rendering, String)>,
+    /// The lines after it; those of one reply at most.
+    to_render: VecDeque<Line>,
+    /// The name of what is being said.
+    item: Item,
     spoken: u32,
     /// The last line said, and what follows when it was heard.
     next: Option<(Item, Next)>,
@@ -80,6 +89,8 @@ impl Receptionist {
             entrance,
             events: VecDeque::from([AgentEvent::Ready]),
             rendering: None,
+            to_render: VecDeque::new(),
+            item: "line-0".into(),
             spoken: 0,
             next: None,
             after_rendering: Next::Nothing,
@@ -91,48 +102,59 @@ impl Receptionist {
         }
     }
 
-    /// Renders a line (it takes a moment, or none when it was said before) and says it.
+    fn line(&self, prompt: Prompt) -> Line {
+        Line::of(prompt, &self.briefing)
+    }
+
+    /// Says these lines, each as soon as it is rendered (it takes a moment, or none when it was said before).
     fn say(&mut self, lines: Vec<Line>, next: Next) {
-        let words = lines
-            .iter()
-            .map(|line| &*line.words)
-            .collect::<Vec<_>>()
-            .join(" ");
-        let (speech, language) = (self.speech.clone(), self.briefing.settings.language.clone());
-        let beep = next == Next::Record;
-        let render = async move {
-            let mut audio = Vec::new();
-            for line in lines {
-                audio.extend_from_slice(&speech.speak(&line.words, &language, &line.otherwise).await);
-            }
-            if beep {
-                audio.extend(ulaw::beep());
-            }
-            Bytes::from(audio)
-        };
-        self.key_by = None;
+        if self.rendering.take().is_some() {
+            self.events.push_back(AgentEvent::ReplyDone { failed: false });
+        }
+        (self.key_by, self.next) = (None, None);
         self.after_rendering = next;
+        self.spoken += 1;
+        self.item = format!("line-{}", self.spoken).into();
+        self.events.push_back(AgentEvent::ReplyStarted);
+        self.to_render = lines.into();
+        self.render();
+    }
+
+    /// Begins with the next line; after the last one the reply is made.
+    fn render(&mut self) {
+        let Some(line) = self.to_render.pop_front() else {
+            self.events.push_back(AgentEvent::ReplyDone { failed: false });
+            self.next = Some((Arc::clone(&self.item), self.after_rendering));
+            return;
+        };
+        let (speech, language) = (self.speech.clone(), self.briefing.settings.language.clone());
+        let beep = self.to_render.is_empty() && self.after_rendering == Next::Record;
+        let words = format!("{} ", line.words);
+        let render = async move {
+            let audio = speech.speak(&line.words, &language, &line.otherwise).await;
+            if beep {
+                audio.iter().copied().chain(ulaw::beep()).collect()
+            } else {
+                audio
+            }
+        };
         self.rendering = Some((Box::pin(render), words));
     }
 
     fn rendered(&mut self, audio: &Bytes, words: String) {
-        self.spoken += 1;
-        let item: Item = format!("line-{}", self.spoken).into();
-        self.events.push_back(AgentEvent::ReplyStarted);
         self.events.push_back(AgentEvent::Words {
-            item: Arc::clone(&item),
+            item: Arc::clone(&self.item),
             text: words,
             whole: false,
         });
         for piece in audio.chunks(PIECE_BYTES) {
             let payload = base64_simd::STANDARD.encode_to_string(piece).into();
             self.events.push_back(AgentEvent::Audio {
-                item: Arc::clone(&item),
+                item: Arc::clone(&self.item),
                 payload,
             });
         }
-        self.events.push_back(AgentEvent::ReplyDone { failed: false });
-        self.next = Some((item, self.after_rendering));
+        self.render();
     }
 
     fn offer(&mut self, mut lines: Vec<Line>) {
@@ -145,14 +167,19 @@ impl Receptionist {
     }
 
     fn take_message(&mut self, mut lines: Vec<Line>) {
-        lines.push(Line::of(Prompt::LeaveMessage));
+        lines.push(self.line(Prompt::LeaveMessage));
         self.say(lines, Next::Record);
     }
 
     fn greet(&mut self) {
         let first = match self.entrance {
-            Entrance::Answers => Line::new(&self.briefing.settings.greeting, vec![Prompt::Welcome]),
-            Entrance::TakesOver => Line::of(Prompt::Apology),
+            Entrance::Answers if self.briefing.unreached => self.line(Prompt::NotReached),
+            Entrance::Answers => {
+                let settings = &self.briefing.settings;
+                let words = texts(&settings.language).greeting(settings);
+                Line::new(words, vec![Prompt::Welcome])
+            }
+            Entrance::TakesOver => self.line(Prompt::Apology),
         };
         self.offer(vec![first]);
     }
@@ -200,13 +227,13 @@ impl Receptionist {
             .cloned();
         match chosen.map(|item| (item.action, item.transfer_to)) {
             Some((MenuAction::Message, _)) => self.take_message(Vec::new()),
-            Some((MenuAction::HangUp, _)) => self.say(vec![Line::of(Prompt::Goodbye)], Next::HangUp),
+            Some((MenuAction::HangUp, _)) => self.say(vec![self.line(Prompt::Goodbye)], Next::HangUp),
             Some((MenuAction::Transfer, to)) => {
                 self.connecting = true;
-                self.say(vec![Line::of(Prompt::Connecting)], Next::Nothing);
+                self.say(vec![self.line(Prompt::Connecting)], Next::Nothing);
                 self.tool("transfer", &json!({ "to": to }));
             }
-            None => self.offer(vec![Line::of(Prompt::NotAChoice)]),
+            None => self.offer(vec![self.line(Prompt::NotAChoice)]),
         }
     }
 
@@ -239,7 +266,7 @@ impl Receptionist {
         if kept {
             self.events.push_back(AgentEvent::Voicemail { audio });
         }
-        self.say(vec![Line::of(last)], Next::HangUp);
+        self.say(vec![self.line(last)], Next::HangUp);
     }
 }
 
@@ -272,17 +299,17 @@ impl Agent for Receptionist {
             AgentOrder::Played(item) => self.played(&item),
             AgentOrder::ToolResult { output, .. } => {
                 if std::mem::take(&mut self.connecting) && output.get("error").is_some() {
-                    self.take_message(vec![Line::of(Prompt::NotReached)]);
+                    self.take_message(vec![self.line(Prompt::NotReached)]);
                 }
             }
             AgentOrder::Nudge if self.rendering.is_none() => self.offer(Vec::new()),
             AgentOrder::Farewell(_) => {
                 self.message = None;
-                self.say(vec![Line::of(Prompt::Goodbye)], Next::Nothing);
+                self.say(vec![self.line(Prompt::Goodbye)], Next::Nothing);
             }
             // The one thing it is ever told: that a transfer did not come about.
-            AgentOrder::Tell(_) => self.take_message(vec![Line::of(Prompt::NotReached)]),
-            AgentOrder::Nudge | AgentOrder::Cut { .. } | AgentOrder::Idle(_) => {}
+            AgentOrder::Tell(_) => self.take_message(vec![self.line(Prompt::NotReached)]),
+            AgentOrder::Nudge | AgentOrder::Interruptible | AgentOrder::Cut { .. } | AgentOrder::Idle(_) => {}
         }
     }
 
@@ -292,6 +319,8 @@ impl Agent for Receptionist {
             && let Some((_, words)) = self.rendering.take()
         {
             self.rendered(&audio, words);
+            // The next line is rendered by the next poll.
+            cx.waker().wake_by_ref();
         }
         if let Some(limit) = &mut self.key_by
             && limit.as_mut().poll(cx).is_ready()

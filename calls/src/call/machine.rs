@@ -3,6 +3,7 @@
 
 mod clocks;
 mod ending;
+mod guard;
 
 use std::time::Duration;
 
@@ -16,12 +17,14 @@ use super::transcript::{Partial, Transcript};
 use crate::agent::{AgentEvent, AgentOrder, Item, Said};
 use clocks::Clocks;
 use ending::Ending;
+use guard::Guard;
 
 /// What the model may ask for in one turn of the caller's, and in a call.
 const TOOLS_PER_TURN_MAX: u32 = 8;
 const TOOLS_PER_CALL_MAX: u32 = 40;
-/// A reply cut short by a dying model may finish if it is this close to its end.
-const FINISH_LIMIT: Duration = Duration::from_secs(2);
+/// A reply torn by a dying model may be heard to its end this long after the model's last word: somebody must have taken
+/// over within three seconds.
+const FINISH_LIMIT: Duration = Duration::from_millis(2_400);
 
 /// The name of sounds that are nobody's reply.
 const FILLER: &str = "filler";
@@ -80,6 +83,7 @@ pub(crate) struct Machine {
     ledger: Ledger,
     transcript: Transcript,
     clocks: Clocks,
+    guard: Guard,
     kind: AgentKind,
     /// The model makes a reply right now.
     replying: bool,
@@ -104,6 +108,11 @@ impl Machine {
             ledger: Ledger::default(),
             transcript: Transcript::new(first, said),
             clocks: Clocks::start(),
+            guard: match kind {
+                AgentKind::Realtime => Guard::Waiting,
+                // It listens to keys alone.
+                AgentKind::Receptionist => Guard::Over,
+            },
             kind,
             replying: false,
             muted: false,
@@ -137,7 +146,7 @@ impl Machine {
     pub(crate) fn agent(&mut self, event: AgentEvent, now: Duration) {
         self.clocks.alive(now);
         match event {
-            AgentEvent::Ready => self.clocks.ready(),
+            AgentEvent::Ready | AgentEvent::Alive => {}
             AgentEvent::ReplyStarted => {
                 self.replying = true;
                 self.muted = false;
@@ -178,6 +187,8 @@ impl Machine {
             return;
         }
         self.clocks.paid();
+        self.clocks.greeted();
+        self.guard.sounds(now);
         let mark = self.ledger.send(item, payload.clone(), now);
         self.out.push(Action::Play { payload, mark });
     }
@@ -194,6 +205,7 @@ impl Machine {
             self.failures = 0;
             if self.tools_running == 0 {
                 self.clocks.paid();
+                self.clocks.greeted();
             }
             return;
         }
@@ -213,8 +225,8 @@ impl Machine {
         self.clocks.heard(now);
         self.transcript.caller_started(now);
         self.caller_speaking = true;
-        if self.ending.is_some() {
-            // Our goodbye is heard out.
+        // Our goodbye is heard out, and so are our first words.
+        if self.ending.is_some() || self.guard.holds(now) {
             return;
         }
         self.clocks.paid();
@@ -329,8 +341,8 @@ impl Machine {
             self.finish(Outcome::Failed);
             return;
         }
-        self.kind = AgentKind::Receptionist;
-        if self.replying && self.ledger.ends_at().saturating_sub(now) > FINISH_LIMIT {
+        (self.kind, self.guard) = (AgentKind::Receptionist, Guard::Over);
+        if self.replying && self.ledger.ends_at() > self.clocks.alive_at() + FINISH_LIMIT {
             self.out.push(Action::Clear);
             for cut in self.ledger.cut(now) {
                 self.transcript.agent_cut(&cut, now);

@@ -37,6 +37,7 @@ fn plain(call: &Call) -> Briefing {
         local_time: "not known to you".to_owned(),
         can_transfer: call.source == Source::Twilio,
         said: Vec::new(),
+        unreached: false,
         first_turn: 1,
     }
 }
@@ -72,6 +73,7 @@ async fn read(exchange: &Exchange, tenant: TenantId, call: &Call) -> hub::Result
         open: settings.hours.as_ref().map(|hours| hours.is_open(now)),
         local_time: now.in_zone(&zone).strftime("%A, %-d %B %Y, %H:%M").to_string(),
         can_transfer: call.source == Source::Twilio,
+        unreached: false,
         first_turn: turns.last().map_or(1, |turn| turn.ordinal + 1),
         said: turns.iter().filter_map(said).collect(),
         settings: Arc::new(settings),

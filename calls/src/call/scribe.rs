@@ -27,8 +27,13 @@ const RETRIES_MAX: u32 = 120;
 pub(crate) enum Note {
     Turn(NewTurn),
     Agent(AgentKind),
+    /// The caller is being connected to a person; or is not, after all.
+    Transferring(bool),
     Partial(Partial),
-    Level { caller: f32, agent: f32 },
+    Level {
+        caller: f32,
+        agent: f32,
+    },
 }
 
 /// How the call left this process.
@@ -135,6 +140,9 @@ impl Desk {
                 Note::Agent(agent) => {
                     self.insist(|| self.set_agent(agent)).await;
                 }
+                Note::Transferring(begun) => {
+                    self.insist(|| self.transferring(begun)).await;
+                }
                 Note::Turn(turn) => {
                     self.insist(|| self.add(turn.clone())).await;
                 }
@@ -183,6 +191,16 @@ impl Desk {
     async fn set_agent(&self, agent: AgentKind) -> hub::Result<()> {
         let mut tx = self.hub.db.tenant(self.tenant).await?;
         progress::set_agent(&mut tx, self.call, agent.as_str()).await?;
+        tx.commit().await
+    }
+
+    async fn transferring(&self, begun: bool) -> hub::Result<()> {
+        let mut tx = self.hub.db.tenant(self.tenant).await?;
+        if begun {
+            progress::note_outcome(&mut tx, self.call, Outcome::Transferred).await?;
+        } else {
+            progress::transfer_failed(&mut tx, self.call).await?;
+        }
         tx.commit().await
     }
 

@@ -29,8 +29,6 @@ use seldom::{Event, Seldom};
 
 /// A stream that broke may come back within this time, by Twilio's own reconnect or by our resume document.
 const SOCKET_GRACE: Duration = Duration::from_secs(4);
-/// A media socket without media for this long is dead.
-const MEDIA_LIMIT: Duration = Duration::from_secs(15);
 /// Calls still live this long before the process must end are moved to another node.
 const MOVE_MARGIN: Duration = Duration::from_secs(10);
 /// Tools that run at once; the machine allows eight a turn.
@@ -58,14 +56,16 @@ pub(super) struct Task {
     quality: Quality,
     started: Instant,
     heard_agent: bool,
+    /// A transfer failed as far as we know; should the stream be stopped until then, it may have come about all the same.
+    transfer_unknown: Option<Duration>,
 }
 
 /// What ended the loop.
 enum End {
     /// The call is over.
     Over(Outcome),
-    /// The caller is connected to a person.
-    Transferred,
+    /// It goes on without us: the caller is connected to a person, as far as we know.
+    LetGo(Option<Outcome>),
     /// Another node carries it on.
     Moved,
     /// Somebody else says that it is over.
@@ -116,9 +116,10 @@ impl Task {
             _seat: seat,
             tools,
             seldom: Seldom::new(tools_done, sockets, over),
-            quality: Quality::default(),
+            quality: Quality::starting(Duration::ZERO),
             started: Instant::now(),
             heard_agent: false,
+            transfer_unknown: None,
         }
     }
 
@@ -255,7 +256,7 @@ impl Task {
         let now = self.now();
         self.machine.tick(now);
         self.write_down(false, now).await;
-        if self.socket.is_some() && self.quality.silent_for(now) > MEDIA_LIMIT {
+        if self.socket.is_some() && self.quality.silent_for(now) > self.exchange.media_wait() {
             tracing::warn!(call.id = %self.call.id, "Call {} sends no audio", self.call.id);
             self.socket = None;
         }
@@ -289,7 +290,7 @@ impl Task {
         } = self;
         let (how, close) = match end {
             End::Over(outcome) => (Left::Ended(outcome), true),
-            End::Transferred => (Left::LetGo(Some(Outcome::Transferred)), false),
+            End::LetGo(outcome) => (Left::LetGo(outcome), false),
             End::Moved => (Left::LetGo(None), false),
             End::AlreadyOver => (Left::Ended(Outcome::CallerHungUp), true),
         };

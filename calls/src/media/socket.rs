@@ -16,6 +16,8 @@ pub(crate) enum Incoming {
     Text(Utf8Bytes),
     /// Something without meaning here: a ping.
     Nothing,
+    /// Something that is never sent on such a socket.
+    Foreign,
     /// The socket is closed or broken.
     Closed,
 }
@@ -47,6 +49,7 @@ impl Socket {
         match self.inner.recv().await {
             Some(Ok(Message::Text(text))) => Incoming::Text(text),
             Some(Ok(Message::Close(_)) | Err(_)) | None => Incoming::Closed,
+            Some(Ok(Message::Binary(_))) => Incoming::Foreign,
             Some(Ok(_)) => Incoming::Nothing,
         }
     }

@@ -1,6 +1,8 @@
-//! Prompts rendered ahead, for where espeak-ng is not installed; `calls/prompts/render.sh` makes them from `prompts.txt`.
+//! Prompts rendered ahead in English, for where espeak-ng is not installed; `calls/prompts/render.sh` makes them from `prompts.txt`.
 
 use bytes::Bytes;
+
+use super::texts::Texts;
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,24 +23,20 @@ pub(crate) enum Prompt {
 }
 
 impl Prompt {
-    /// Its words.
-    pub(crate) fn words(self) -> &'static str {
+    /// Its words in a language.
+    pub(crate) fn words(self, texts: &Texts) -> &str {
         match self {
-            Self::Welcome => "Hello, and thank you for calling.",
-            Self::Apology => "I am sorry. Our assistant is not available right now.",
-            Self::MessagePress => "To leave a message, press",
-            Self::TransferPress => "To be connected to a person, press",
-            Self::HangUpPress => "To end the call, press",
-            Self::LeaveMessage => {
-                "Please leave your message after the tone. When you are finished, press pound, or simply hang up."
-            }
-            Self::Thanks => "Thank you. Your message was recorded. Goodbye.",
-            Self::Goodbye => "Thank you for calling. Goodbye.",
-            Self::Connecting => "One moment, please. I am connecting you.",
-            Self::NotAChoice => "I am sorry, that is not one of the choices.",
-            Self::NotReached => "I am sorry, nobody could be reached.",
-            Self::OneMoment => "One moment, please.",
-            Self::Digit(_) => "",
+            Self::Welcome => &texts.greeting,
+            Self::Apology => &texts.apology,
+            Self::LeaveMessage => &texts.invitation,
+            Self::Thanks => &texts.thanks,
+            Self::Goodbye => &texts.goodbye,
+            Self::Connecting => &texts.connecting,
+            Self::NotAChoice => &texts.not_a_choice,
+            Self::NotReached => &texts.not_reached,
+            Self::OneMoment => &texts.one_moment,
+            // Parts of an English sentence, only said where a whole one cannot be rendered.
+            Self::MessagePress | Self::TransferPress | Self::HangUpPress | Self::Digit(_) => "",
         }
     }
 

@@ -8,12 +8,12 @@ use hub::call::token::{self, Purpose};
 use hub::ids::TenantId;
 use std::time::Duration;
 
+use crate::speech::texts;
+
 /// A token opens its socket within this time; a reconnect of Twilio's within the call's first minutes uses it again.
 const TOKEN_LIFE: Duration = Duration::from_mins(5);
 const RING_S: u32 = 25;
 const MESSAGE_SECONDS_MAX: u32 = 180;
-const VOICEMAIL: &str = "Thank you for calling. We cannot take your call right now. Please leave a message after the \
-                         tone, and we will call you back.";
 
 /// Connects the call to a media socket; what follows leads back to us.
 pub(super) fn stream(hub: &Hub, tenant: TenantId, call: &Call) -> String {
@@ -56,12 +56,9 @@ fn forward(hub: &Hub, number: &str) -> String {
 
 /// Takes a message at Twilio, which tells us where it is.
 pub(super) fn voicemail(hub: &Hub, settings: &AgentSettings, call: &Call) -> String {
-    let language = match &*settings.language {
-        "en" => "en-US",
-        other => other,
-    };
+    let texts = texts(&settings.language);
     Document::new()
-        .say(language, VOICEMAIL)
+        .say(&texts.say, texts.voice.as_deref(), &texts.voicemail)
         .record(Record {
             action: &hub.config.public("/webhooks/twilio/voice/resume"),
             callback: &about(hub, "/webhooks/twilio/recording", call),

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use connectors::twilio::twiml::Document;
 use hub::agent_settings;
 use hub::call::begin::by_provider;
-use hub::call::{self, Call, State as Stage, progress};
+use hub::call::{self, Call, Outcome, State as Stage, progress};
 
 use super::signed::Signed;
 use super::{document, twiml};
@@ -30,14 +30,21 @@ async fn what_now(exchange: &Exchange, signed: &Signed) -> hub::Result<String> {
     let (hub, tenant) = (&exchange.hub, signed.addressed.tenant);
     let dialled = signed.field("DialCallStatus");
     let over = Document::new().hang_up().finish();
-    if matches!(dialled, "completed" | "answered") {
-        return Ok(over);
-    }
     let mut tx = hub.db.tenant(tenant).await?;
     let Some(id) = by_provider(&mut tx, signed.call_sid()).await? else {
         return Ok(over);
     };
+    if matches!(dialled, "completed" | "answered") {
+        // They spoke with a person, whatever we believed of the transfer.
+        progress::note_outcome(&mut tx, id, Outcome::Transferred).await?;
+        tx.commit().await?;
+        return Ok(over);
+    }
     let (stage, resumes) = progress::count_resume(&mut tx, id).await?;
+    if !dialled.is_empty() {
+        // Nobody picked up: it goes on with us, and how it ends is open again.
+        progress::transfer_failed(&mut tx, id).await?;
+    }
     let (settings, _version) = agent_settings::get(&mut tx).await?;
     let call = call::get(&mut tx, id).await?;
     tx.commit().await?;
@@ -63,9 +70,12 @@ async fn go_on(exchange: &Exchange, signed: &Signed, call: &Call) {
     }
     let tenant = signed.addressed.tenant;
     let lease = hub::capacity::resume(&exchange.hub, tenant, call.id).await;
-    let briefing = Arc::new(prepare::briefing(exchange, tenant, call).await);
+    let mut briefing = prepare::briefing(exchange, tenant, call).await;
+    briefing.unreached = !signed.field("DialCallStatus").is_empty();
+    let briefing = Arc::new(briefing);
     let agent = exchange.agent(&briefing);
     exchange.expect(
+        tenant,
         call.id,
         Prepared {
             agent,

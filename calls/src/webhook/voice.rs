@@ -56,6 +56,7 @@ async fn answer(exchange: &Exchange, signed: &Signed) -> hub::Result<String> {
             let briefing = Arc::new(prepare::briefing(exchange, tenant, &call).await);
             let agent = exchange.agent(&briefing);
             exchange.expect(
+                tenant,
                 call.id,
                 Prepared {
                     agent,

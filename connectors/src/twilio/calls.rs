@@ -47,7 +47,7 @@ impl Rest {
     }
 
     async fn update_call(&self, call: &str, form: &[(&str, &str)]) -> Result<Found, Fault> {
-        match self.post::<serde::de::IgnoredAny>(&path(call), form).await {
+        match self.post_again::<serde::de::IgnoredAny>(&path(call), form).await {
             Ok(_) => Ok(Found::Done),
             Err(fault) if matches!(fault.code(), Some(NO_SUCH_CALL | NOT_IN_PROGRESS)) => Ok(Found::Over),
             Err(fault) => Err(fault),

@@ -23,6 +23,8 @@ const BACKOFF: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(3);
 /// A longer `Retry-After` is the job's matter, not ours.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
+/// One try of what may be repeated while a caller waits.
+const AGAIN_LIMIT: Duration = Duration::from_millis(1_500);
 /// An error body beyond this is not read.
 const ERROR_BODY_MAX: usize = 16 * 1024;
 
@@ -144,6 +146,18 @@ impl Rest {
     pub async fn post<T: DeserializeOwned>(&self, path: &str, form: &[(&str, &str)]) -> Result<T, Fault> {
         let request = || self.request(Method::POST, path).form(form);
         self.send(request, Fault::is_safe_to_repeat).await
+    }
+
+    /// Posts a form whose effect is the same however often it arrives (give a call this document, end it), while somebody
+    /// waits on the line: every fault but a refusal is repeated, and no try may take long.
+    pub async fn post_again<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+    ) -> Result<T, Fault> {
+        let request = || self.request(Method::POST, path).form(form).timeout(AGAIN_LIMIT);
+        self.send(request, |fault| !matches!(fault, Fault::Refused { .. }))
+            .await
     }
 
     /// Opens a file that Twilio keeps, such as a recording. `None` when the address is not Twilio's: an address in a

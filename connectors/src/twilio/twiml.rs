@@ -38,10 +38,12 @@ impl Document {
         Self::default()
     }
 
-    /// Twilio's voice speaks.
+    /// Twilio's voice speaks; `voice` where its usual one does not know the language.
     #[must_use]
-    pub fn say(mut self, language: &str, text: &str) -> Self {
-        self.element("Say", &[("language", language)], text);
+    pub fn say(mut self, language: &str, voice: Option<&str>, text: &str) -> Self {
+        let mut attributes = vec![("language", language)];
+        attributes.extend(voice.map(|voice| ("voice", voice)));
+        self.element("Say", &attributes, text);
         self
     }
 
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn words_cannot_become_verbs() {
         let hostile = r#"</Say><Dial>+15550100</Dial><Say a="'>&amp; "#;
-        let document = Document::new().say("en-US", hostile).hang_up().finish();
+        let document = Document::new().say("en-US", None, hostile).hang_up().finish();
         let mut reader = quick_xml::Reader::from_str(&document);
         let (mut elements, mut text) = (Vec::new(), String::new());
         loop {

@@ -86,7 +86,7 @@ pub async fn not_taken(tx: &mut Tx, call: CallId, outcome: Outcome, fallback: &s
 /// Why it will end, noted before it does: a call that was transferred ends when the other leg does.
 pub async fn note_outcome(tx: &mut Tx, call: CallId, outcome: Outcome) -> Result<()> {
     let tenant = tx.tenant();
-    sqlx::query!(
+    let noted = sqlx::query!(
         "UPDATE calls SET outcome = $3, version = version + 1
          WHERE tenant_id = $1 AND id = $2 AND outcome IS NULL",
         tenant.uuid(),
@@ -95,7 +95,26 @@ pub async fn note_outcome(tx: &mut Tx, call: CallId, outcome: Outcome) -> Result
     )
     .execute(&mut **tx)
     .await?;
-    tell(tx, "call.updated", call).await?;
+    if noted.rows_affected() > 0 {
+        tell(tx, "call.updated", call).await?;
+    }
+    Ok(())
+}
+
+/// The person it was transferred to did not pick up: how it ends is open again.
+pub async fn transfer_failed(tx: &mut Tx, call: CallId) -> Result<()> {
+    let tenant = tx.tenant();
+    let changed = sqlx::query!(
+        "UPDATE calls SET outcome = NULL, version = version + 1
+         WHERE tenant_id = $1 AND id = $2 AND outcome = 'transferred' AND state IN ('ringing', 'live')",
+        tenant.uuid(),
+        call.uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    if changed.rows_affected() > 0 {
+        tell(tx, "call.updated", call).await?;
+    }
     Ok(())
 }
 

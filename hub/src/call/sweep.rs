@@ -127,6 +127,19 @@ async fn missed_before(hub: &Hub, tenant: TenantId, call: CallId) -> anyhow::Res
     Ok(first.is_some_and(|first| now - first >= i64::try_from(MISSED.as_millis()).unwrap_or(i64::MAX)))
 }
 
+/// Whether no node carries the call, so that nobody hears it. Locks its row.
+pub async fn is_uncarried(tx: &mut crate::db::Tx, call: CallId) -> Result<bool> {
+    let tenant = tx.tenant();
+    let found = sqlx::query_scalar!(
+        "SELECT node FROM calls WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        tenant.uuid(),
+        call.uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found.is_some_and(|node| node.is_none()))
+}
+
 /// No node carries the call any more: it was handed over, or connected to a person.
 pub async fn let_go(tx: &mut crate::db::Tx, call: CallId) -> Result<()> {
     let tenant = tx.tenant();

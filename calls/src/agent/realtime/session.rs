@@ -16,6 +16,8 @@ use crate::agent::{AgentEvent, AgentOrder, Item};
 /// Keys pressed within this time of each other are one input.
 const KEYS_PAUSE: Duration = Duration::from_millis(1_200);
 const KEYS_MAX: usize = 32;
+/// How a session knows that the caller's turn is over.
+pub(super) const TURNS: order::TurnDetection = order::TurnDetection::Semantic;
 /// Faults that no repeat heals.
 const FATAL: [&str; 5] = [
     "session_expired",
@@ -49,6 +51,16 @@ pub(super) struct Session {
     keys: String,
     keys_done: Option<std::pin::Pin<Box<Sleep>>>,
     speaking: bool,
+    interrupts: Interrupts,
+}
+
+/// Whether the service stops its reply by itself when the caller begins to speak; not during the first words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interrupts {
+    No,
+    /// It was told to, and has not said yet that it will.
+    Asked,
+    Yes,
 }
 
 /// What the first reply is asked for.
@@ -58,6 +70,8 @@ pub(super) fn greeting(briefing: &Briefing) -> String {
             "Greet the caller. Say exactly this, nothing more: {}",
             json!(briefing.settings.greeting)
         )
+    } else if briefing.unreached {
+        "Nobody picked up. Say so, apologise in one short sentence and offer to take a message.".to_owned()
     } else {
         "The line was interrupted for a moment. Apologise in one short sentence and go on where you were."
             .to_owned()
@@ -77,12 +91,14 @@ impl Session {
             keys: String::new(),
             keys_done: None,
             speaking: false,
+            interrupts: Interrupts::No,
         }
     }
 
     /// Another session took this one's place.
     pub(super) fn renewed(&mut self) {
         (self.active, self.tools_open, self.speaking) = (false, 0, false);
+        self.interrupts = Interrupts::Yes;
     }
 
     /// Nothing is being said or done: it can be replaced.
@@ -128,20 +144,33 @@ impl Session {
             Event::SpeechStarted => {
                 self.speaking = true;
                 // The service stops its reply by itself; one that we still wanted is stale now.
-                self.wanted = None;
+                if self.interrupts == Interrupts::Yes {
+                    self.wanted = None;
+                }
                 AgentEvent::CallerStarted
             }
             Event::SpeechStopped => {
                 self.speaking = false;
                 AgentEvent::CallerStopped
             }
-            Event::Committed { item } => AgentEvent::CallerNamed {
-                item: Item::from(&*item),
-            },
+            Event::Committed { item } => {
+                // The service makes no reply of its own beside the first words.
+                if self.active && self.interrupts != Interrupts::Yes {
+                    self.wanted.get_or_insert(Wanted::Plain);
+                }
+                AgentEvent::CallerNamed {
+                    item: Item::from(&*item),
+                }
+            }
             Event::CallerDelta { item, text } => caller_words(&item, &text, false),
             Event::CallerDone { item, text } => caller_words(&item, &text, true),
             Event::CallerFailed { item } => caller_words(&item, "[inaudible]", true),
-            Event::SessionUpdated => AgentEvent::Ready,
+            Event::SessionUpdated => {
+                if self.interrupts == Interrupts::Asked {
+                    self.interrupts = Interrupts::Yes;
+                }
+                AgentEvent::Ready
+            }
             Event::ResponseCreated => {
                 self.active = true;
                 AgentEvent::ReplyStarted
@@ -160,7 +189,7 @@ impl Session {
                 }
             }
             Event::Error { code, message } => return self.error(&code, &message),
-            Event::SessionCreated | Event::Other => return,
+            Event::SessionCreated | Event::Other => AgentEvent::Alive,
         };
         self.events.push_back(event);
     }
@@ -213,8 +242,11 @@ impl Session {
                 }
             }
             AgentOrder::Key(key) => self.key(key, now),
-            AgentOrder::Cut { item, heard_ms: 0 } => self.orders.push(order::delete(&item)),
-            AgentOrder::Cut { item, heard_ms } => self.orders.push(order::truncate(&item, heard_ms)),
+            AgentOrder::Interruptible => {
+                self.interrupts = Interrupts::Asked;
+                self.orders.push(order::interruptible(TURNS));
+            }
+            AgentOrder::Cut { item, heard_ms } => self.cut(&item, heard_ms),
             AgentOrder::ToolResult { call, output, speak } => {
                 self.tools_open = self.tools_open.saturating_sub(1);
                 self.orders.push(order::function_output(&call, &output));
@@ -236,6 +268,17 @@ impl Session {
             AgentOrder::Tell(text) => self.want(Wanted::About(text)),
             AgentOrder::Played(_) | AgentOrder::Idle(_) => {}
         }
+    }
+
+    fn cut(&mut self, item: &str, heard_ms: u64) {
+        // Not yet told to stop by itself.
+        if self.active && self.interrupts != Interrupts::Yes {
+            self.orders.push(order::response_cancel());
+        }
+        self.orders.push(match heard_ms {
+            0 => order::delete(item),
+            _ => order::truncate(item, heard_ms),
+        });
     }
 
     fn want(&mut self, wanted: Wanted) {

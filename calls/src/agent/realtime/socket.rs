@@ -11,10 +11,17 @@ use connectors::openai::realtime::{Endpoint, Socket, connect, order};
 use futures_util::{Sink as _, SinkExt as _, Stream as _};
 use hub::tasks::Tasks;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// Caller audio that waits for the session: 20 s of it. The oldest goes first: a model that is that late is replaced.
 const AUDIO_WAITING_MAX: usize = 1_000;
+/// Of what the caller said before a session took over, it hears the last half second: its ear needs less to notice speech.
+const LATELY: usize = 25;
+/// A session that says nothing is asked for a sign of life this often, and given up when this many were not answered. A
+/// service that never answered one is not asked to.
+const PING_EVERY: Duration = Duration::from_millis(600);
+const PINGS_UNANSWERED_MAX: u32 = 3;
 /// Orders that wait; a call makes a handful a minute. More, and the session counts as dead.
 const ORDERS_WAITING_MAX: usize = 512;
 /// Audio messages are cut from blocks of this size, so that a frame costs no allocation of its own.
@@ -34,6 +41,15 @@ pub(super) struct Link {
     block: BytesMut,
     /// Something was handed to the socket and may not be on its way yet.
     unflushed: bool,
+    signs: Signs,
+}
+
+/// Signs of life of a session: whether its end of the socket is still there, though it says nothing.
+struct Signs {
+    ask: Pin<Box<Sleep>>,
+    unanswered: u32,
+    answers: bool,
+    ping: bool,
 }
 
 impl Link {
@@ -50,6 +66,7 @@ impl Link {
             audio: VecDeque::new(),
             block: BytesMut::new(),
             unflushed: false,
+            signs: Signs::new(),
         }
     }
 
@@ -81,6 +98,14 @@ impl Link {
         }
     }
 
+    /// The same before the session is in use: only the last moment is kept.
+    pub(super) fn hear_lately(&mut self, payload: &str) {
+        while self.audio.len() >= LATELY {
+            self.audio.pop_front();
+        }
+        self.hear(payload);
+    }
+
     /// Resolves once open (`true`) or dead.
     pub(super) fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if let State::Opening(opening) = &mut self.state {
@@ -104,6 +129,9 @@ impl Link {
         if self.poll_open(cx).is_pending() {
             return Poll::Pending;
         }
+        if self.signs.poll_missing(cx) {
+            self.die("the session shows no sign of life".to_owned());
+        }
         if let Err(reason) = self.poll_send(cx) {
             self.die(reason);
         }
@@ -113,7 +141,11 @@ impl Link {
                 State::Dead(reason) => return Poll::Ready(Err(std::mem::take(reason))),
                 State::Opening(_) => return Poll::Pending,
             };
-            match Pin::new(&mut **socket).poll_next(cx) {
+            let next = Pin::new(&mut **socket).poll_next(cx);
+            if let Poll::Ready(Some(Ok(message))) = &next {
+                self.signs.seen(message);
+            }
+            match next {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(Message::Text(text)))) => return Poll::Ready(Ok(text.into())),
                 Poll::Ready(Some(Ok(Message::Close(frame)))) => {
@@ -134,13 +166,19 @@ impl Link {
             return Ok(());
         };
         let mut socket = Pin::new(&mut **socket);
-        while !(self.orders.is_empty() && self.audio.is_empty()) {
+        while self.signs.ping || !(self.orders.is_empty() && self.audio.is_empty()) {
             match socket.as_mut().poll_ready(cx) {
                 Poll::Pending => break,
                 Poll::Ready(ready) => ready.map_err(|fault| format!("the session broke: {fault}"))?,
             }
-            if let Some(text) = self.orders.pop_front().or_else(|| self.audio.pop_front()) {
-                let sent = socket.as_mut().start_send(Message::Text(text));
+            let next = if std::mem::take(&mut self.signs.ping) {
+                Some(Message::Ping(Bytes::new()))
+            } else {
+                let text = self.orders.pop_front().or_else(|| self.audio.pop_front());
+                text.map(Message::Text)
+            };
+            if let Some(message) = next {
+                let sent = socket.as_mut().start_send(message);
                 sent.map_err(|fault| format!("the session broke: {fault}"))?;
                 self.unflushed = true;
             }
@@ -152,6 +190,35 @@ impl Link {
             self.unflushed = false;
         }
         Ok(())
+    }
+}
+
+impl Signs {
+    fn new() -> Self {
+        Self {
+            ask: Box::pin(tokio::time::sleep(PING_EVERY)),
+            unanswered: 0,
+            answers: false,
+            ping: false,
+        }
+    }
+
+    /// Anything that comes is a sign.
+    fn seen(&mut self, message: &Message) {
+        self.unanswered = 0;
+        self.answers |= matches!(message, Message::Pong(_));
+    }
+
+    /// Whether they are missing; asks for the next when it is time.
+    fn poll_missing(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.ask.as_mut().poll(cx).is_ready() {
+            self.ask.as_mut().reset(Instant::now() + PING_EVERY);
+            if self.answers && self.unanswered >= PINGS_UNANSWERED_MAX {
+                return true;
+            }
+            (self.unanswered, self.ping) = (self.unanswered + 1, true);
+        }
+        false
     }
 }
 

@@ -3,7 +3,7 @@
 use hub::agent_settings::MenuAction;
 
 use crate::agent::briefing::Briefing;
-use crate::speech::Prompt;
+use crate::speech::{Prompt, texts};
 
 /// Something to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,8 @@ impl Line {
         }
     }
 
-    pub(super) fn of(prompt: Prompt) -> Self {
-        Self::new(prompt.words(), vec![prompt])
+    pub(super) fn of(prompt: Prompt, briefing: &Briefing) -> Self {
+        Self::new(prompt.words(texts(&briefing.settings.language)), vec![prompt])
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn menu(briefing: &Briefing) -> Vec<Line> {
             .bytes()
             .next()
             .map_or(0, |byte| byte.saturating_sub(b'0'));
-        let words = format!("To {}, press {}.", item.label.trim(), item.digit);
+        let words = texts(&briefing.settings.language).option(item);
         Line::new(&words, vec![action, Prompt::Digit(digit)])
     });
     keys.collect()

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// The model's session must speak this soon after the stream opened.
-const READY_LIMIT: Duration = Duration::from_millis(2_800);
-/// A model that owes a sound must show life this often …
-const LIFE_LIMIT: Duration = Duration::from_millis(2_800);
-/// … and make the sound this soon.
+/// The first words must begin this soon after the stream opened. Like the next one, it leaves room for rendering the
+/// receptionist's first line below the three seconds within which somebody must have taken over.
+const GREETING_LIMIT: Duration = Duration::from_millis(2_200);
+/// A model that makes a reply or owes a sound must show life this often …
+const LIFE_LIMIT: Duration = Duration::from_millis(2_200);
+/// … and make the sound this soon, while it works visibly.
 const SOUND_LIMIT: Duration = Duration::from_secs(6);
 /// A caller who waits this long is asked for a moment.
 const FILLER_AFTER: Duration = Duration::from_millis(1_500);
@@ -21,7 +22,8 @@ pub(super) struct Clocks {
     owed: Option<Duration>,
     /// When the model last said anything.
     alive: Duration,
-    ready: bool,
+    /// Whether the caller has heard first words.
+    greeted: bool,
     /// Whether the caller was told to wait for what is owed now.
     filled: bool,
     /// When something was last heard from either side.
@@ -38,7 +40,7 @@ impl Clocks {
         Self {
             owed: Some(Duration::ZERO),
             alive: Duration::ZERO,
-            ready: false,
+            greeted: false,
             filled: false,
             heard: Duration::ZERO,
             nudged: false,
@@ -50,8 +52,13 @@ impl Clocks {
         self.alive = now;
     }
 
-    pub(super) fn ready(&mut self) {
-        self.ready = true;
+    pub(super) fn alive_at(&self) -> Duration {
+        self.alive
+    }
+
+    /// The first words are being said.
+    pub(super) fn greeted(&mut self) {
+        self.greeted = true;
     }
 
     pub(super) fn heard(&mut self, now: Duration) {
@@ -65,7 +72,6 @@ impl Clocks {
     pub(super) fn owe(&mut self, now: Duration) {
         self.owed = Some(now);
         self.filled = false;
-        self.alive = self.alive.max(now);
     }
 
     pub(super) fn paid(&mut self) {
@@ -78,17 +84,21 @@ impl Clocks {
 
     /// Whether the caller should be told to wait, now and only once.
     pub(super) fn wants_filler(&mut self, now: Duration) -> bool {
-        let due = !self.filled && self.owed.is_some_and(|owed| now >= owed + FILLER_AFTER);
+        let due = self.greeted && !self.filled && self.owed.is_some_and(|owed| now >= owed + FILLER_AFTER);
         self.filled |= due;
         due
     }
 
-    /// When the model will have been silent for too long.
-    pub(super) fn stalls_at(&self) -> Option<Duration> {
-        let owed = self.owed?;
-        if !self.ready {
-            return Some(owed + READY_LIMIT);
-        }
-        Some((owed.max(self.alive) + LIFE_LIMIT).min(owed + SOUND_LIMIT))
+    /// When the model will have been silent for too long; `replying` while it makes a reply, be it ahead of the ear.
+    pub(super) fn stalls_at(&self, replying: bool) -> Option<Duration> {
+        let sound = self.owed.map(|owed| {
+            if self.greeted {
+                (owed.max(self.alive) + LIFE_LIMIT).min(owed + SOUND_LIMIT)
+            } else {
+                owed + GREETING_LIMIT
+            }
+        });
+        let life = replying.then(|| self.alive + LIFE_LIMIT);
+        [sound, life].into_iter().flatten().min()
     }
 }

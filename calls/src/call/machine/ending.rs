@@ -79,6 +79,9 @@ impl Machine {
 
     /// Time passed. Called at least twice a second.
     pub(crate) fn tick(&mut self, now: Duration) {
+        if self.guard.ends(now) {
+            self.out.push(Action::Agent(AgentOrder::Interruptible));
+        }
         if self.ending.is_some() {
             self.tick_ending(now);
             return;
@@ -93,7 +96,8 @@ impl Machine {
             );
             return;
         }
-        let stalled = self.clocks.stalls_at().is_some_and(|at| now >= at) && self.tools_running == 0;
+        let stalled =
+            self.clocks.stalls_at(self.replying).is_some_and(|at| now >= at) && self.tools_running == 0;
         if stalled && self.kind == AgentKind::Realtime {
             self.fail_over("the model is silent".to_owned(), now);
             return;
@@ -152,7 +156,10 @@ impl Machine {
         if self.ending.is_some() {
             next = now + TICK / 10;
         }
-        self.clocks.stalls_at().map_or(next, |at| next.min(at.max(now)))
+        [self.clocks.stalls_at(self.replying), self.guard.ends_at()]
+            .into_iter()
+            .flatten()
+            .fold(next, |next, at| next.min(at.max(now)))
     }
 
     /// Whether nobody speaks: a moment to renew the agent's session.

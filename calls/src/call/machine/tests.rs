@@ -17,6 +17,8 @@ fn machine() -> Machine {
         [Action::Agent(AgentOrder::Greet)]
     ));
     machine.agent(AgentEvent::Ready, ms(0));
+    // The first words have their own stories, below.
+    machine.guard = Guard::Over;
     machine
 }
 
@@ -161,12 +163,12 @@ fn a_model_that_says_nothing_is_replaced_within_three_seconds() {
     };
     let mut never_ready = Machine::new(limits, AgentKind::Realtime, 1, Vec::new());
     never_ready.actions();
-    never_ready.tick(ms(2_700));
+    never_ready.tick(ms(2_100));
     assert!(
-        matches!(never_ready.actions()[..], [Action::Fill]),
-        "one moment, please"
+        never_ready.actions().is_empty(),
+        "nobody is asked for a moment before they were greeted"
     );
-    never_ready.tick(never_ready.next_tick(ms(2_790)));
+    never_ready.tick(never_ready.next_tick(ms(2_190)));
     let did = never_ready.actions();
     assert!(matches!(
         did[..],
@@ -184,12 +186,12 @@ fn a_model_that_says_nothing_is_replaced_within_three_seconds() {
     stalls.tick(ms(3_600));
     assert!(matches!(stalls.actions()[..], [Action::Fill]));
     stalls.fill(audio(500), ms(3_600));
-    stalls.tick(ms(4_700));
+    stalls.tick(ms(4_100));
     assert!(
         matches!(stalls.actions()[..], [Action::Play { .. }]),
         "asked for a moment once"
     );
-    stalls.tick(ms(4_800));
+    stalls.tick(ms(4_200));
     assert!(matches!(stalls.actions()[0], Action::FailOver { .. }));
 }
 
@@ -322,4 +324,75 @@ fn a_transfer_waits_for_the_last_word_and_a_failed_one_keeps_the_caller() {
     assert!(matches!(call.actions().last(), Some(Action::Transfer { .. })));
     call.transfer_failed(ms(1_500));
     assert!(matches!(call.actions()[..], [Action::Agent(AgentOrder::Tell(_))]));
+}
+
+/// A greeting of three seconds, made whole; `noise_at` is when the caller's side begins to sound.
+fn greeting_under_noise(noise_at: u64) -> (Machine, Vec<String>) {
+    let mut call = machine();
+    call.guard = Guard::Waiting;
+    let noise = |call: &mut Machine, from: u64, to: u64| {
+        if (from..to).contains(&noise_at) {
+            call.agent(AgentEvent::CallerStarted, ms(noise_at));
+        }
+    };
+    noise(&mut call, 0, 500);
+    reply(&mut call, "hello", 3_000, ms(500));
+    noise(&mut call, 500, 1_300);
+    let next = call.next_tick(ms(1_000));
+    assert!(next <= ms(1_300), "the guard's end is looked for in time");
+    call.tick(ms(1_300));
+    noise(&mut call, 1_300, 9_000);
+    let did = brief(&mut call);
+    (call, did)
+}
+
+#[test]
+fn a_noise_that_was_there_before_the_greeting_does_not_cut_it() {
+    for noise_at in [100, 700, 1_299] {
+        let (mut call, did) = greeting_under_noise(noise_at);
+        assert_eq!(did, ["Agent(Interruptible)"], "{noise_at}");
+        call.tick(ms(2_000));
+        assert!(call.actions().is_empty(), "said once");
+    }
+    let (_, did) = greeting_under_noise(1_400);
+    assert_eq!(
+        did,
+        [
+            "Agent(Interruptible)",
+            "Clear",
+            "Agent(Cut { item: \"hello\", heard_ms: 900 })"
+        ]
+    );
+}
+
+#[test]
+fn a_noise_does_not_hide_that_the_greeting_never_comes() {
+    let mut call = machine();
+    call.guard = Guard::Waiting;
+    call.agent(AgentEvent::CallerStarted, ms(100));
+    call.tick(ms(2_200));
+    assert!(matches!(call.actions()[0], Action::FailOver { .. }));
+}
+
+#[test]
+fn a_reply_that_nothing_more_comes_of_is_given_up_though_it_still_sounds() {
+    let mut call = machine();
+    call.agent(AgentEvent::ReplyStarted, ms(100));
+    let payload = audio(9_000);
+    call.agent(
+        AgentEvent::Audio {
+            item: "a".into(),
+            payload,
+        },
+        ms(200),
+    );
+    call.actions();
+    call.agent(AgentEvent::Alive, ms(1_000));
+    call.tick(ms(3_100));
+    assert!(call.actions().is_empty());
+    call.tick(ms(3_200));
+    assert!(matches!(
+        call.actions()[..2],
+        [Action::Clear, Action::FailOver { .. }]
+    ));
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use connectors::twilio::calls::Found;
 use connectors::twilio::twiml::{Dial, Document};
 use hub::agent_settings::AgentKind;
-use hub::call::{Call, Source};
+use hub::call::{Call, Outcome, Source};
 use hub::ids::TenantId;
 
 use super::{End, Task};
@@ -22,6 +22,8 @@ use crate::speech::Prompt;
 const RING_S: u32 = 25;
 /// Twilio's REST API answers a redirect in some 100 ms; a caller waits no longer than this.
 const REST_LIMIT: Duration = Duration::from_secs(5);
+/// A transfer that we believe failed may still happen at Twilio this long.
+const UNKNOWN_LIMIT: Duration = Duration::from_secs(3);
 const KEEP_TRIES: u32 = 5;
 
 impl Task {
@@ -43,7 +45,9 @@ impl Task {
         match action {
             Action::Play { payload, mark } => self.play(&payload, mark).await,
             Action::Fill => {
-                let payload = Bytes::from(base64_simd::STANDARD.encode_to_string(Prompt::OneMoment.audio()));
+                let language = &self.briefing.settings.language;
+                let audio = self.exchange.speech.prompt(Prompt::OneMoment, language);
+                let payload = Bytes::from(base64_simd::STANDARD.encode_to_string(&audio));
                 let now = self.now();
                 self.machine.fill(payload, now);
             }
@@ -64,9 +68,12 @@ impl Task {
             Action::Voicemail { audio } => self.keep_voicemail(audio),
             Action::FailOver { reason } => self.fail_over(&reason),
             Action::Transfer { number } => {
+                // Noted first: the other side may have picked up and be done before Twilio's answer is here.
+                self.scribe.note(Note::Transferring(true));
                 if self.transfer(&number).await {
-                    return Some(End::Transferred);
+                    return Some(End::LetGo(Some(Outcome::Transferred)));
                 }
+                self.scribe.note(Note::Transferring(false));
                 let now = self.now();
                 self.machine.transfer_failed(now);
                 // What that asks for is done at the next turn of the loop.
@@ -151,10 +158,14 @@ impl Task {
         match tokio::time::timeout(REST_LIMIT, redirect).await {
             Ok(Ok(Found::Done | Found::Over)) => true,
             Ok(Err(fault)) => {
+                self.transfer_unknown = Some(self.now() + UNKNOWN_LIMIT);
                 tracing::warn!(call.id = %self.call.id, error = format!("{fault:#}"), "Call {} was not transferred", self.call.id);
                 false
             }
-            Err(_) => false,
+            Err(_) => {
+                self.transfer_unknown = Some(self.now() + UNKNOWN_LIMIT);
+                false
+            }
         }
     }
 }

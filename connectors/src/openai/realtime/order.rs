@@ -16,6 +16,8 @@ pub struct Session<'a> {
     pub language: &'a str,
     /// When a turn of the caller is over.
     pub turn_detection: TurnDetection,
+    /// Whether somebody who begins to speak stops the reply at once; may be switched on later by [`interruptible`].
+    pub interruptible: bool,
     /// What the model may ask us to do.
     pub tools: &'a [Tool],
 }
@@ -66,15 +68,7 @@ pub enum Speaker {
 
 /// The whole of the settings; `rate` is left out because the service refuses it for μ-law.
 pub fn session_update(session: &Session<'_>) -> String {
-    let turn_detection = match session.turn_detection {
-        TurnDetection::Semantic => json!({
-            "type": "semantic_vad", "eagerness": "high", "create_response": true, "interrupt_response": true
-        }),
-        TurnDetection::Server => json!({
-            "type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
-            "create_response": true, "interrupt_response": true
-        }),
-    };
+    let turn_detection = turn_detection(session.turn_detection, session.interruptible);
     json!({
         "type": "session.update",
         "session": {
@@ -94,6 +88,28 @@ pub fn session_update(session: &Session<'_>) -> String {
         }
     })
     .to_string()
+}
+
+/// From now on somebody who begins to speak stops the reply.
+pub fn interruptible(detection: TurnDetection) -> String {
+    json!({
+        "type": "session.update",
+        "session": { "type": "realtime", "audio": { "input": { "turn_detection": turn_detection(detection, true) } } }
+    })
+    .to_string()
+}
+
+fn turn_detection(detection: TurnDetection, interruptible: bool) -> Value {
+    match detection {
+        TurnDetection::Semantic => json!({
+            "type": "semantic_vad", "eagerness": "high",
+            "create_response": true, "interrupt_response": interruptible
+        }),
+        TurnDetection::Server => json!({
+            "type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300, "silence_duration_ms": 500,
+            "create_response": true, "interrupt_response": interruptible
+        }),
+    }
 }
 
 /// Around the caller's audio: head, base64 as it came, tail.
@@ -153,6 +169,7 @@ mod tests {
             transcription_model: "gpt-4o-mini-transcribe",
             language: "en",
             turn_detection: TurnDetection::Semantic,
+            interruptible: true,
             tools: &[Tool::function(
                 "hang_up",
                 "End the call.",
