@@ -8,9 +8,17 @@
 mod agent;
 mod browser;
 mod fallback;
+mod jobs;
 mod listen;
+mod noise;
 mod office;
 mod receptionist;
+mod recycle;
+mod redis;
+mod rest;
 mod resume;
+mod rules;
+mod sockets;
+mod takeover;
 mod visitors;
 mod webhooks;

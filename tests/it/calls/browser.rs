@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::office::{OURS, Office};
 
-async fn ring(office: &Office) -> (CallId, String) {
+pub(super) async fn ring(office: &Office) -> (CallId, String) {
     let hub = &office.world.hub;
     let mut tx = hub.db.tenant(office.tenant).await.unwrap();
     let id = CallId::at(tx.now());

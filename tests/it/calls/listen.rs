@@ -15,7 +15,7 @@ const LONG: &str =
     "We do very many things for very many people and I could go on and on telling you about all of them.";
 
 /// The api role as a second process, as far as it can tell, and somebody signed in to it.
-async fn desk(office: &Office) -> (String, reqwest::Client, String) {
+pub(super) async fn desk(office: &Office) -> (String, reqwest::Client, String) {
     let hub = office.world.another_hub().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -30,12 +30,40 @@ async fn desk(office: &Office) -> (String, reqwest::Client, String) {
     (address, client, ann.token)
 }
 
-async fn live_call(office: &Office) -> String {
+pub(super) async fn live_call(office: &Office) -> String {
     let query = "SELECT coalesce((SELECT to_jsonb(c) FROM calls c WHERE state = 'live'), 'null')";
     office.until(query, Value::is_object).await["id"]
         .as_str()
         .unwrap()
         .to_owned()
+}
+
+type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
+
+/// A listener at the call, welcomed.
+pub(super) async fn listen(address: &str, client: &reqwest::Client, token: &str, call: &str) -> Socket {
+    let ticket = client
+        .post(format!("http://{address}/api/v1/calls/{call}/audio-ticket"))
+        .bearer_auth(token)
+        .send()
+        .await
+        .unwrap();
+    let ticket: Value = ticket.json().await.unwrap();
+    let mut request = format!("ws://{address}{}", ticket["url"].as_str().unwrap())
+        .into_client_request()
+        .unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", "switchboard.audio.v1".parse().unwrap());
+    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+    let hello = json!({ "type": "hello", "ticket": ticket["ticket"] }).to_string();
+    socket.send(Message::text(hello)).await.unwrap();
+    let Some(Ok(Message::Text(welcome))) = socket.next().await else {
+        panic!("no welcome")
+    };
+    let welcome: Value = serde_json::from_str(&welcome).unwrap();
+    assert_eq!(welcome["sample_rate"], 8000);
+    socket
 }
 
 type Frames = Vec<(u32, Vec<u8>)>;
@@ -68,33 +96,7 @@ async fn both_sides_are_heard_on_one_clock_from_another_process() {
     let caller = office.twilio.call(CALLER, OURS).unwrap();
     caller.first_audio().await.unwrap();
     let call = live_call(&office).await;
-    let ticket = client
-        .post(format!("http://{address}/api/v1/calls/{call}/audio-ticket"))
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap();
-    let ticket: Value = ticket.json().await.unwrap();
-    let mut request = format!("ws://{address}{}", ticket["url"].as_str().unwrap())
-        .into_client_request()
-        .unwrap();
-    request
-        .headers_mut()
-        .insert("sec-websocket-protocol", "switchboard.audio.v1".parse().unwrap());
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-    socket
-        .send(Message::text(
-            json!({ "type": "hello", "ticket": ticket["ticket"] }).to_string(),
-        ))
-        .await
-        .unwrap();
-    let Some(Ok(Message::Text(welcome))) = socket.next().await else {
-        panic!("no welcome")
-    };
-    assert_eq!(
-        serde_json::from_str::<Value>(&welcome).unwrap()["sample_rate"],
-        8000
-    );
+    let mut socket = listen(&address, &client, &token, &call).await;
     let (caller_frames, agent_frames) = tokio::time::timeout(Duration::from_secs(20), hear(&mut socket))
         .await
         .unwrap();

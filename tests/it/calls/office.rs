@@ -37,6 +37,15 @@ impl Office {
 
     /// The same with other settings of the agent.
     pub(crate) async fn with(script: Script, change: impl FnOnce(&mut AgentSettings)) -> Self {
+        Self::set_up(script, change, |_| {}).await
+    }
+
+    /// The same with other settings of the installation too.
+    pub(crate) async fn set_up(
+        script: Script,
+        change: impl FnOnce(&mut AgentSettings),
+        configure: impl FnOnce(&mut hub::config::Config),
+    ) -> Self {
         let openai = openai::Emulator::start(openai::Config {
             script,
             ..openai::Config::default()
@@ -54,6 +63,7 @@ impl Office {
                 config.calls.storage = objects.path().display().to_string();
                 // Live calls move to another node as soon as this one is told to stop.
                 config.shutdown.calls_drain_s = 10;
+                configure(config);
             },
             Clock::system(),
         )
@@ -71,9 +81,9 @@ impl Office {
         twilio.set_number(number);
         let mut settings = AgentSettings::default();
         change(&mut settings);
-        agent_settings::put(&world.hub, tenant, &settings, None)
-            .await
-            .unwrap();
+        // Rendered ahead: a busy machine's speech engine must not look like a model that is late.
+        loadtest::speech::render(loadtest::speech::Voice::Agent, &settings.greeting).await;
+        save(&world, tenant, &settings).await;
         Self {
             world,
             twilio,
@@ -83,6 +93,46 @@ impl Office {
             address,
             _objects: objects,
         }
+    }
+
+    /// The worker beside it, with all its queues.
+    pub(crate) fn work(&self) {
+        let hub = self.world.hub.clone();
+        self.world.hub.tasks.spawn("test.worker", async move {
+            worker::run(hub, hub::job::Queue::ALL.to_vec()).await.unwrap();
+        });
+    }
+
+    /// When the caller began to hear exactly one of these (equally long), in microseconds of the emulators' clock.
+    pub(crate) async fn hears(&self, caller: &twilio::Caller, any: &[Vec<u8>]) -> u64 {
+        let begins = || {
+            caller.heard().pieces.iter().find_map(|piece| {
+                let mut windows = piece.audio.windows(any[0].len());
+                let at = windows.position(|part| any.iter().any(|audio| audio == part))?;
+                Some(piece.at_us + u64::try_from(at).unwrap() * 125)
+            })
+        };
+        for _ in 0..1_000 {
+            if let Some(at_us) = begins() {
+                return at_us;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("never heard; heard {} ms in all", caller.heard().duration_ms());
+    }
+
+    /// Once no call holds a slot and slots and calls agree.
+    pub(crate) async fn no_slot_is_held(&self) {
+        let free = async {
+            while self.world.hub.capacity.held() > 0
+                || hub::capacity::drift(&self.world.hub).await.ok() != Some(hub::capacity::Drift::default())
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), free)
+            .await
+            .expect("all slots are given back");
     }
 
     /// One figure of the database, once it is what `fits` wants.
@@ -149,6 +199,18 @@ impl Office {
             .await;
         found.as_array().unwrap().clone()
     }
+}
+
+/// Settings as a tenant has them; limits shorter than a tenant may set are written past the check.
+async fn save(world: &World, tenant: TenantId, settings: &AgentSettings) {
+    agent_settings::put(&world.hub, tenant, &AgentSettings::default(), None)
+        .await
+        .unwrap();
+    sqlx::query("UPDATE agent_settings SET settings = $1")
+        .bind(serde_json::to_value(settings).unwrap())
+        .execute(&mut world.admin().await)
+        .await
+        .unwrap();
 }
 
 /// The role over this hub, on a port of its own.

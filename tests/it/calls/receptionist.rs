@@ -1,6 +1,6 @@
 //! Calls that the receptionist answers, or takes over.
 
-use loadtest::openai::{ConnectFault, Faults, Reply, Script, SpeechFault};
+use loadtest::openai::Script;
 use serde_json::json;
 
 use super::office::{CALLER, OURS, Office};
@@ -60,88 +60,4 @@ async fn a_caller_who_hangs_up_in_mid_message_left_it_all_the_same() {
         .until("SELECT to_jsonb(count(*)) FROM attachments", |count| *count == 1)
         .await;
     assert_eq!(office.ended_call().await["outcome"], "caller_hung_up");
-}
-
-async fn taken_over_within_three_seconds(office: &Office, failed_us: Option<u64>) {
-    let caller = office.twilio.callers().remove(0);
-    let turns = office
-        .until("SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY ordinal), '[]') FROM turns t WHERE text LIKE 'I am sorry. Our assistant%'", |turns| {
-            turns.as_array().is_some_and(|turns| !turns.is_empty())
-        })
-        .await;
-    assert_eq!(turns[0]["speaker"], "agent");
-    let heard = caller.heard();
-    let from = failed_us.unwrap_or_else(|| caller.moments().stream_open_us.unwrap());
-    let next = heard
-        .pieces
-        .iter()
-        .map(|piece| piece.at_us)
-        .find(|at| *at >= from)
-        .unwrap();
-    assert!(
-        next - from <= 3_200_000,
-        "silence of {} ms",
-        (next - from) / 1_000
-    );
-    caller.hang_up();
-    assert_eq!(office.ended_call().await["agent"], "receptionist");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_refuses_is_replaced() {
-    let office = Office::open(Script::default()).await;
-    office.openai.set_faults(Faults {
-        connect: Some(ConnectFault::Refused(503)),
-        ..Faults::default()
-    });
-    office
-        .twilio
-        .call(CALLER, OURS)
-        .unwrap()
-        .first_audio()
-        .await
-        .unwrap();
-    taken_over_within_three_seconds(&office, None).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_never_answers_is_replaced() {
-    let office = Office::open(Script::default()).await;
-    office.openai.set_faults(Faults {
-        connect: Some(ConnectFault::Silent),
-        ..Faults::default()
-    });
-    office
-        .twilio
-        .call(CALLER, OURS)
-        .unwrap()
-        .first_audio()
-        .await
-        .unwrap();
-    taken_over_within_three_seconds(&office, None).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_dies_in_mid_sentence_is_replaced() {
-    for fault in [
-        SpeechFault::Dies(400),
-        SpeechFault::Stalls(400),
-        SpeechFault::HalfJson(400),
-    ] {
-        let long = Reply::say(
-            "I could go on and on about everything that we do, and I certainly will, because I like to.",
-        );
-        let office = Office::open(Script {
-            greeting: Some(long),
-            ..Script::default()
-        })
-        .await;
-        office.openai.set_faults(Faults {
-            speech: Some(fault),
-            ..Faults::default()
-        });
-        let caller = office.twilio.call(CALLER, OURS).unwrap();
-        caller.first_audio().await.unwrap();
-        taken_over_within_three_seconds(&office, None).await;
-    }
 }
