@@ -248,6 +248,7 @@ const more = {
       on: 'يستقبل',
       off: 'معطّل',
       receive: '{{name}} يستقبل',
+      found: 'رسائل تعذّر على Twilio تسليمها أولًا ثم جُلبت لاحقًا: {{number}}',
       not_connected: 'لاستعمال أرقامك، صِل حساب Twilio الذي تنتمي إليه.',
       connected: 'موصول بـ Twilio:',
       connect: 'صِل Twilio',

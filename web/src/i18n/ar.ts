@@ -145,6 +145,10 @@ const ar = {
     pause: 'إيقاف مؤقت',
     position: 'الموضع في التسجيل',
     attachment: 'مرفق',
+    fetching: 'جارٍ جلب {{what}}…',
+    missing: 'تعذّر جلب الملف.',
+    picture: 'صورة',
+    save: 'حفظ: {{what}}',
   },
   state: {
     received: 'وصلت',

@@ -244,6 +244,7 @@ const more = {
       on: 'receives',
       off: 'switched off',
       receive: '{{name}} receives',
+      found: 'Texts that Twilio could not deliver here at first and that were fetched afterwards: {{number}}',
       not_connected: 'To use your own numbers, connect the Twilio account they belong to.',
       connected: 'Connected to Twilio:',
       connect: 'Connect Twilio',

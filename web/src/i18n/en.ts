@@ -137,6 +137,10 @@ const en = {
     pause: 'Pause',
     position: 'Position in the recording',
     attachment: 'Attachment',
+    fetching: '{{what}} is being fetched…',
+    missing: 'The file could not be fetched.',
+    picture: 'Picture',
+    save: 'Save: {{what}}',
   },
   state: {
     received: 'Received',

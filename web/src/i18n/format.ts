@@ -91,3 +91,9 @@ export function latency(ms: number): string {
 export function number(value: number): string {
   return new Intl.NumberFormat(locale()).format(value)
 }
+
+/** A file's size: "12 kB", "3.4 MB". */
+export function fileSize(size: number): string {
+  const [value, name] = size < 1_000_000 ? [Math.max(1, size / 1000), 'kilobyte'] : [size / 1_000_000, 'megabyte']
+  return new Intl.NumberFormat(locale(), { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)
+}

@@ -245,6 +245,7 @@ const more = {
       on: 'מקבל',
       off: 'כבוי',
       receive: '{{name}} מקבל',
+      found: 'הודעות ש-Twilio לא הצליחה למסור מיד והובאו לאחר מכן: {{number}}',
       not_connected: 'כדי להשתמש במספרים שלכם, חברו את חשבון Twilio שלהם.',
       connected: 'מחובר ל־Twilio:',
       connect: 'חיבור Twilio',

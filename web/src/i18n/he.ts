@@ -139,6 +139,10 @@ const he = {
     pause: 'השהיה',
     position: 'המקום בהקלטה',
     attachment: 'קובץ מצורף',
+    fetching: '{{what}} בהורדה…',
+    missing: 'לא ניתן היה להביא את הקובץ.',
+    picture: 'תמונה',
+    save: 'שמירה: {{what}}',
   },
   state: {
     received: 'התקבלה',

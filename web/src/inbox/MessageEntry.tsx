@@ -18,7 +18,7 @@ import { useProblem } from '@/ui/State'
 import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
 
 const CallEntry = lazy(() => withTexts(import('./CallEntry')))
-const Recording = lazy(() => import('./Recording'))
+const Attached = lazy(() => import('./Attached'))
 
 interface Props {
   message: Message
@@ -64,7 +64,7 @@ export function MessageEntry({ message, contact, first, last }: Props) {
     >
       {message.attachments.map((attachment) => (
         <Suspense key={attachment.id}>
-          <Recording attachment={attachment} />
+          <Attached attachment={attachment} />
         </Suspense>
       ))}
     </Bubble>

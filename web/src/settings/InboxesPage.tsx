@@ -133,6 +133,8 @@ function Connections({ onConnect }: { onConnect: () => void }) {
   const { t } = useTranslation()
   const { data } = useQuery(connectionsQuery)
   if (!data) return null
+  const problem = data.items.find((item) => item.sweep?.problem)?.sweep?.problem
+  const found = data.items.reduce((sum, item) => sum + (item.sweep?.texts_found ?? 0), 0)
   return (
     <div className="flex flex-wrap items-center gap-3 rounded border px-3 py-2">
       <Link2 className="size-4 text-ink-3" aria-hidden />
@@ -148,6 +150,12 @@ function Connections({ onConnect }: { onConnect: () => void }) {
       <Button size="sm" onClick={onConnect}>
         {t('settings.inboxes.connect')}
       </Button>
+      {problem && (
+        <p className="basis-full text-sm text-danger" role="status">
+          {problem}
+        </p>
+      )}
+      {found > 0 && <p className="basis-full text-xs text-ink-2">{t('settings.inboxes.found', { number: found })}</p>}
     </div>
   )
 }
