@@ -11,6 +11,7 @@ mod forms;
 mod inbound;
 mod media;
 mod outbound;
+mod stop;
 mod sweep;
 mod together;
 
