@@ -4,6 +4,7 @@
 pub mod fetch;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -142,10 +143,16 @@ pub struct Kept<'a> {
     pub url: &'a str,
 }
 
-/// Adds a file that a provider keeps, and the job that fetches it.
-pub async fn add_kept(tx: &mut Tx, message: MessageId, kept: &Kept<'_>) -> Result<AttachmentId> {
+/// Adds a message's file that a provider keeps, and the job that fetches it. `place` is its place among the message's files:
+/// ids of one instant have no order, so each is named a millisecond after the one before.
+pub async fn add_kept(
+    tx: &mut Tx,
+    message: MessageId,
+    place: u64,
+    kept: &Kept<'_>,
+) -> Result<AttachmentId> {
     let (tenant, now) = (tx.tenant(), tx.now());
-    let id = AttachmentId::at(now);
+    let id = AttachmentId::at(now.after(Duration::from_millis(place)));
     sqlx::query!(
         "INSERT INTO attachments
              (tenant_id, id, message_id, kind, media_type, size_bytes, object_key, state, source_url, created_at)

@@ -117,8 +117,8 @@ pub async fn append(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message> {
     for attachment in new.attachments {
         attachment::add(tx, id, attachment).await?;
     }
-    for kept in new.kept {
-        attachment::add_kept(tx, id, kept).await?;
+    for (place, kept) in (0..).zip(new.kept) {
+        attachment::add_kept(tx, id, place, kept).await?;
     }
     let message = get(tx, id).await?;
     let conversation = conversation::get(tx, new.conversation).await?;
