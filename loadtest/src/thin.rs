@@ -16,6 +16,9 @@ const HELLO_BYTES_MAX: usize = 64 * 1024;
 /// What one read takes at most.
 const READ_BYTES: usize = 16 * 1024;
 
+/// Where a frame says what it is: more than a welcome or a signal has.
+const SEARCHED_BYTES: usize = 1_024;
+
 /// What many thin screens have seen together.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -178,9 +181,9 @@ fn payload(frame: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Whether `what` stands among the first bytes, where a frame says what it is.
+/// Whether a frame says `what`; the order of its fields is nobody's promise.
 fn contains(frame: &[u8], what: &[u8]) -> bool {
-    let start = frame.get(..96).unwrap_or(frame);
+    let start = frame.get(..SEARCHED_BYTES).unwrap_or(frame);
     start.windows(what.len()).any(|window| window == what)
 }
 
@@ -217,5 +220,12 @@ mod tests {
         assert_eq!(payload(&long).len(), 256);
         let longest = [vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0], vec![b'x'; 65_536]].concat();
         assert_eq!(whole(&longest), Some(65_546));
+    }
+
+    #[test]
+    fn a_frame_says_what_it_is_wherever_it_does() {
+        let typing = json!({ "conversation_id": "c", "draft": "and so on, ".repeat(12), "kind": "typing", "type": "signal" });
+        assert!(contains(typing.to_string().as_bytes(), br#""kind":"typing""#));
+        assert!(!contains(typing.to_string().as_bytes(), br#""type":"ping""#));
     }
 }
