@@ -308,10 +308,13 @@ with_postgres() {
 }
 
 apply_schema() {
-	local bin file
+	local bin file together
 	bin=$(postgres_folder)
 	for file in migrations/*.sql; do
-		"$bin/psql" -Xq -v ON_ERROR_STOP=1 --single-transaction -f "$file" "$DATABASE_URL" >/dev/null
+		# As the migrator does: each in a transaction, unless its first line says otherwise.
+		together=--single-transaction
+		if [ "$(head -n 1 "$file")" = "-- no-transaction" ]; then together=""; fi
+		"$bin/psql" -Xq -v ON_ERROR_STOP=1 ${together:+"$together"} -f "$file" "$DATABASE_URL" >/dev/null
 	done
 	say "Applied $(find migrations -name '*.sql' | wc -l) migrations"
 }

@@ -145,12 +145,7 @@ pub struct Kept<'a> {
 
 /// Adds a message's file that a provider keeps, and the job that fetches it. `place` is its place among the message's files:
 /// ids of one instant have no order, so each is named a millisecond after the one before.
-pub async fn add_kept(
-    tx: &mut Tx,
-    message: MessageId,
-    place: u64,
-    kept: &Kept<'_>,
-) -> Result<AttachmentId> {
+pub async fn add_kept(tx: &mut Tx, message: MessageId, place: u64, kept: &Kept<'_>) -> Result<AttachmentId> {
     let (tenant, now) = (tx.tenant(), tx.now());
     let id = AttachmentId::at(now.after(Duration::from_millis(place)));
     sqlx::query!(

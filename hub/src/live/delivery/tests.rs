@@ -88,6 +88,7 @@ impl Room {
             client_queue_events_max: 512,
             client_queue_bytes_max: 1024 * 1024,
             clients_per_staff_max: 10,
+            clients_per_tenant_max: 10_000,
             events_kept_h: 1,
         };
         let feed = Arc::new(Feed::new(tenant, tasks, meters, &config, now()));
