@@ -3,6 +3,7 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
@@ -11,6 +12,10 @@ use crate::progress;
 
 /// Where root's servers keep their data when an unprivileged account cannot get to the folder asked for.
 pub(super) const REACHABLE: &str = "/var/lib/switchboard";
+
+/// How long the lock is waited for, and how often it is tried.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(50);
 
 /// The locked folder.
 pub(crate) struct Folder {
@@ -79,13 +84,18 @@ fn lock(folder: &Path) -> Result<File> {
         .mode(0o600)
         .open(&path)
         .with_context(|| format!("open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => anyhow::bail!(
-            "another `switchboard up` already runs with its data in {}; stop that one first, or start in another folder",
-            folder.display()
-        ),
-        Err(TryLockError::Error(error)) => Err(error).context("lock the data folder"),
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // One that is just ending; or a process it was starting, which holds its files until it is another program.
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_RETRY),
+            Err(TryLockError::WouldBlock) => anyhow::bail!(
+                "another `switchboard up` already runs with its data in {}; stop that one first, or start in another folder",
+                folder.display()
+            ),
+            Err(TryLockError::Error(error)) => return Err(error).context("lock the data folder"),
+        }
     }
 }
 
