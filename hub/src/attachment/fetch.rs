@@ -116,6 +116,14 @@ pub async fn failed(tx: &mut Tx, id: AttachmentId, failure: &Failure) -> Result<
 
 async fn tell(tx: &mut Tx, message: Option<MessageId>) -> Result<()> {
     if let Some(id) = message {
+        // Files of one message come at once: each waits here, or the last to tell would tell of others that still wait.
+        sqlx::query!(
+            "SELECT id FROM messages WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+            tx.tenant().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
         let message = message::get(tx, id).await?;
         tx.emit(NewEvent::new("message.updated", &json!({ "message": message }))?);
     }
