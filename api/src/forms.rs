@@ -117,7 +117,9 @@ async fn find(hub: &Hub, key: &str, headers: &HeaderMap) -> Result<(Arc<Addresse
     } else {
         None
     };
-    let addressed = found.ok_or(Error::NotFound("form"))?;
+    let addressed = found
+        .filter(|found| !found.suspended)
+        .ok_or(Error::NotFound("form"))?;
     let settings = Settings::read(&addressed.inbox.settings)?;
     let foreign = origin(headers).is_some_and(|origin| {
         !settings.allows(origin) && origin != hub.config.public_url.origin().ascii_serialization()

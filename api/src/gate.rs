@@ -5,11 +5,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use hub::audit::{self, Line};
 use hub::error::{Error, Result};
 use hub::principal::Principal;
 use hub::{Hub, auth};
+use serde_json::json;
 
-use crate::operations;
+use crate::operations::{self, Operation};
 use crate::origin;
 
 /// Where the operations live.
@@ -47,7 +49,29 @@ async fn admit(hub: &Hub, request: &Parts) -> Result<Option<Principal>> {
         return Err(Error::NotFound("page"));
     }
     principal.require(least)?;
+    if principal.is_operator() {
+        visit(hub, &principal, operation).await?;
+    }
     Ok(Some(principal))
+}
+
+/// Holds an operator on a visit to their list, and writes down what they change in the tenant's own log.
+async fn visit(hub: &Hub, operator: &Principal, operation: Operation) -> Result<()> {
+    if !operation.is_for_visits() {
+        return Err(Error::Forbidden);
+    }
+    if operation.only_reads() {
+        return Ok(());
+    }
+    let mut tx = hub.db.tenant(operator.tenant()).await?;
+    let detail = json!({ "method": operation.method, "path": operation.path });
+    audit::record(
+        &mut tx,
+        Some(operator),
+        Line::new("operator.changed").detail(detail),
+    )
+    .await?;
+    tx.commit().await
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str> {

@@ -35,7 +35,7 @@ const fn needs(least: Role, method: &'static str, path: &'static str) -> Operati
     }
 }
 
-use Role::{Admin, ReadOnly};
+use Role::{Admin, ReadOnly, SystemAdmin};
 
 /// The table, by noun.
 pub const OPERATIONS: &[Operation] = &[
@@ -69,6 +69,16 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/presence"),
     // audit
     needs(Admin, "GET", "/audit"),
+    // operators of the platform, on a visit here
+    needs(Admin, "GET", "/operator-visits"),
+    needs(Admin, "POST", "/operator-visits/{id}/end"),
+    // operators of the platform, over all tenants
+    needs(SystemAdmin, "GET", "/platform/tenants"),
+    needs(SystemAdmin, "GET", "/platform/tenants/{id}"),
+    needs(SystemAdmin, "PATCH", "/platform/tenants/{id}"),
+    needs(SystemAdmin, "POST", "/platform/tenants/{id}/suspend"),
+    needs(SystemAdmin, "POST", "/platform/tenants/{id}/resume"),
+    needs(SystemAdmin, "POST", "/platform/tenants/{id}/enter"),
     // connections
     needs(Admin, "GET", "/connections"),
     needs(Admin, "POST", "/connections"),
@@ -109,6 +119,32 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/attachments/{id}"),
     needs(Role::Staff, "POST", "/attachments/{id}/retry"),
 ];
+
+/// What an operator on a visit may change, if their visit's role may. Nothing here makes credentials, opens a socket or
+/// lets anybody in; what is not here is refused, whatever the role.
+const CHANGED_ON_VISITS: &[(&str, &str)] = &[
+    ("POST", "/jobs/{id}/replay"),
+    ("PATCH", "/inboxes/{id}"),
+    ("PATCH", "/contacts/{id}"),
+    ("PATCH", "/conversations/{id}"),
+    ("POST", "/conversations/{id}/messages"),
+    ("POST", "/messages/{id}/retry"),
+    ("POST", "/calls/{id}/hang-up"),
+    ("PUT", "/agent-settings"),
+    ("POST", "/attachments/{id}/retry"),
+];
+
+impl Operation {
+    /// Whether it changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.method == "GET"
+    }
+
+    /// Whether an operator on a visit may use it, if their visit's role may.
+    pub(crate) fn is_for_visits(&self) -> bool {
+        self.only_reads() || CHANGED_ON_VISITS.contains(&(self.method, self.path))
+    }
+}
 
 /// The table's line for a request, by its route's pattern. `HEAD` is `GET` without its body.
 pub(crate) fn find(method: &str, path: &str) -> Option<Operation> {

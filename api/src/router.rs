@@ -7,8 +7,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     agent_settings, api_keys, attachments, audit, auth, calls, connections, contacts, conversations,
-    demo_pages, edge, forms, gate, idempotency, inboxes, jobs, live, me, messages, openapi, staff, web,
-    webhooks,
+    demo_pages, edge, forms, gate, idempotency, inboxes, jobs, live, me, messages, openapi, operator_visits,
+    platform, staff, web, webhooks,
 };
 
 /// A JSON body at most; uploads set their own limit on their route.
@@ -32,6 +32,8 @@ pub(crate) fn operations() -> OpenApiRouter<Hub> {
         .merge(inboxes::routes())
         .merge(me::routes())
         .merge(messages::routes())
+        .merge(operator_visits::routes())
+        .merge(platform::routes())
         .merge(staff::routes());
     OpenApiRouter::with_openapi(openapi::frame()).nest(gate::PREFIX, nouns)
 }

@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::Hub;
 use crate::clock::Timestamp;
 use crate::cursor::{self, Page};
-use crate::db::Tx;
+use crate::db::{SystemTx, Tx};
 use crate::error::Result;
 use crate::ids::{AuditId, TenantId};
 use crate::principal::{Actor, Principal};
@@ -51,7 +52,7 @@ impl Line {
 pub struct Entry {
     /// Its id.
     pub id: AuditId,
-    /// `staff`, `api_key`, `agent` or `system`.
+    /// `staff`, `api_key`, `agent`, `system` or `operator`.
     pub actor_kind: String,
     /// The person or key.
     pub actor_id: Option<Uuid>,
@@ -73,6 +74,7 @@ pub async fn record(tx: &mut Tx, by: Option<&Principal>, line: Line) -> Result<(
     let (kind, id) = match by.map(Principal::actor) {
         Some(Actor::Staff { id, .. }) => ("staff", Some(id.uuid())),
         Some(Actor::ApiKey { id }) => ("api_key", Some(id.uuid())),
+        Some(Actor::Operator { visit, .. }) => ("operator", Some(visit.uuid())),
         None => ("system", None),
     };
     write(tx, kind, id, line).await
@@ -88,8 +90,33 @@ pub(crate) async fn record_staff(tx: &mut Tx, staff: crate::ids::StaffId, line: 
     write(tx, "staff", Some(staff.uuid()), line).await
 }
 
+/// Writes what a platform operator does on a visit.
+pub(crate) async fn record_operator(tx: &mut Tx, visit: crate::ids::VisitId, line: Line) -> Result<()> {
+    write(tx, "operator", Some(visit.uuid()), line).await
+}
+
+/// Writes a deed done to a tenant from outside of it, at the platform.
+pub(crate) async fn record_outside(
+    tx: &mut SystemTx,
+    at: (TenantId, Timestamp),
+    (actor_kind, actor_id): (&str, Option<Uuid>),
+    line: Line,
+) -> Result<()> {
+    insert(tx, at, actor_kind, actor_id, line).await
+}
+
 async fn write(tx: &mut Tx, actor_kind: &str, actor_id: Option<Uuid>, line: Line) -> Result<()> {
-    let (tenant, now) = (tx.tenant(), tx.now());
+    let at = (tx.tenant(), tx.now());
+    insert(tx, at, actor_kind, actor_id, line).await
+}
+
+async fn insert(
+    db: &mut PgConnection,
+    (tenant, now): (TenantId, Timestamp),
+    actor_kind: &str,
+    actor_id: Option<Uuid>,
+    line: Line,
+) -> Result<()> {
     let (target_kind, target_id) = line.target.unzip();
     sqlx::query!(
         "INSERT INTO audit_log (tenant_id, id, actor_kind, actor_id, action, target_kind, target_id, detail, at)
@@ -104,7 +131,7 @@ async fn write(tx: &mut Tx, actor_kind: &str, actor_id: Option<Uuid>, line: Line
         line.detail,
         now as _
     )
-    .execute(&mut **tx)
+    .execute(db)
     .await?;
     Ok(())
 }

@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::ids::{RowId, TenantId};
 use crate::principal::Principal;
 use crate::seal::Sealer;
-use crate::{Hub, api_key};
+use crate::{Hub, api_key, visit};
 
 pub use revocation::Revoked;
 pub use session::{Came, Opened, Session, refresh, sign_out};
@@ -84,6 +84,9 @@ pub async fn authenticate(hub: &Hub, bearer: &str) -> Result<Principal> {
     if bearer.starts_with(api_key::PREFIX) {
         return api_key::authenticate(hub, bearer).await;
     }
+    if bearer.starts_with(visit::PREFIX) {
+        return visit::authenticate(hub, bearer).await;
+    }
     let claims = hub
         .auth
         .access
@@ -110,6 +113,9 @@ pub async fn recheck(hub: &Hub, principal: &Principal) -> Result<Principal> {
             snapshot::current(hub, claims).await
         }
         crate::principal::Actor::ApiKey { id } => api_key::recheck(hub, principal.tenant(), *id).await,
+        crate::principal::Actor::Operator { visit, .. } => {
+            visit::recheck(hub, principal.tenant(), *visit).await
+        }
     }
 }
 

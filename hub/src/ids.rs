@@ -182,6 +182,10 @@ public_id!(
     AuditId
 );
 public_id!(
+    /// A platform operator's visit to a tenant.
+    VisitId
+);
+public_id!(
     /// A row without a life of its own: receipts, tokens, links, tool calls.
     RowId
 );

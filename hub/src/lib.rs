@@ -32,6 +32,7 @@ pub mod message;
 pub mod opt_out;
 pub mod origin;
 pub mod phone;
+pub mod platform;
 pub mod principal;
 pub mod problem;
 pub mod receipt;
@@ -49,6 +50,7 @@ pub mod testing;
 pub mod tick;
 pub mod tool_call;
 pub mod turn;
+pub mod visit;
 
 pub use error::{Error, Result};
 

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use crate::error::{Error, Result};
-use crate::ids::{ApiKeyId, FamilyId, StaffId, TenantId};
+use crate::ids::{ApiKeyId, FamilyId, StaffId, TenantId, VisitId};
 use crate::role::Role;
 
 /// Somebody signed in. Only `hub` makes one, from a checked token or key.
@@ -36,6 +36,13 @@ pub enum Actor {
     ApiKey {
         /// The key's id.
         id: ApiKeyId,
+    },
+    /// A platform operator on a visit.
+    Operator {
+        /// The visit.
+        visit: VisitId,
+        /// Their name, for screens and the audit log.
+        name: String,
     },
 }
 
@@ -74,6 +81,7 @@ impl Principal {
         match &self.actor {
             Actor::Staff { id, .. } => id.uuid(),
             Actor::ApiKey { id } => id.uuid(),
+            Actor::Operator { visit, .. } => visit.uuid(),
         }
     }
 
@@ -81,8 +89,13 @@ impl Principal {
     pub fn staff_id(&self) -> Option<StaffId> {
         match &self.actor {
             Actor::Staff { id, .. } => Some(*id),
-            Actor::ApiKey { .. } => None,
+            Actor::ApiKey { .. } | Actor::Operator { .. } => None,
         }
+    }
+
+    /// Whether it is a platform operator on a visit, who is held to a shorter list than their role's.
+    pub fn is_operator(&self) -> bool {
+        matches!(self.actor, Actor::Operator { .. })
     }
 
     /// # Errors

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::db::Tx;
 use crate::error::{Error, OnConstraint as _, Result};
 use crate::ids::{TenantId, random_hex};
 use crate::{Hub, clock::Timestamp};
@@ -102,6 +103,17 @@ pub async fn get(hub: &Hub, tenant: TenantId) -> Result<Tenant> {
     .await?;
     tx.commit().await?;
     found.ok_or(Error::NotFound("tenant"))
+}
+
+/// Whether the transaction's tenant is switched off.
+pub(crate) async fn is_suspended(tx: &mut Tx) -> Result<bool> {
+    let suspended = sqlx::query_scalar!(
+        r#"SELECT suspended_at IS NOT NULL AS "suspended!" FROM tenants WHERE id = $1"#,
+        tx.tenant().uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(suspended)
 }
 
 /// All tenants, by slug.

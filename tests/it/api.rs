@@ -10,6 +10,7 @@ mod document;
 mod fixtures;
 mod gate;
 mod matrix;
+mod platform;
 mod refresh;
 mod rows;
 mod second_factor;

@@ -21,6 +21,7 @@ const EXTENSIONS: &str = "'plpgsql'";
 /// some columns only.
 const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
     ("api_keys", "SELECT*"),
+    ("audit_log", "INSERT"),
     ("calls", "SELECT"),
     ("connection_sweeps", "SELECT*"),
     ("connections", "SELECT*"),

@@ -12,6 +12,7 @@ mod inbound;
 mod media;
 mod outbound;
 mod stop;
+mod suspended;
 mod sweep;
 mod together;
 

@@ -73,3 +73,9 @@ fn about(hub: &Hub, path: &str, call: &Call) -> String {
     let number: String = url::form_urlencoded::byte_serialize(call.to_address.as_bytes()).collect();
     hub.config.public(&format!("{path}?to={number}"))
 }
+
+/// What callers of a business hear that is switched off: no call of ours, and no silence.
+pub(super) fn switched_off() -> String {
+    let words = "This number cannot take calls at the moment. Please try again another day. Goodbye.";
+    Document::new().say("en-US", words).hang_up().finish()
+}

@@ -22,6 +22,10 @@ use crate::exchange::{Exchange, Prepared};
 /// `POST /webhooks/twilio/voice`.
 pub(super) async fn ring(State(exchange): State<Exchange>, signed: Signed) -> Response {
     let began = Instant::now();
+    if signed.addressed.suspended {
+        metrics::counter!("switchboard_calls_not_taken_total", "outcome" => "suspended").increment(1);
+        return twiml(document::switched_off());
+    }
     let answer = answer(&exchange, &signed).await;
     metrics::histogram!("switchboard_call_answer_seconds").record(began.elapsed());
     match answer {

@@ -72,12 +72,12 @@ pub async fn by_link(hub: &Hub, came: &Came, login: LinkLogin) -> Result<Opened>
     let (tenant, id, secret) = super::parse_token(&login.token).ok_or(REFUSED)?;
     let mut tx = hub.db.tenant(tenant).await?;
     let link = sqlx::query!(
-        "SELECT l.staff_id, l.token_hash, s.session_version FROM sign_in_links l
+        r#"SELECT l.staff_id, l.token_hash, s.session_version, t.suspended_at IS NOT NULL AS "suspended!" FROM sign_in_links l
          JOIN staff s ON s.tenant_id = l.tenant_id AND s.id = l.staff_id
          JOIN tenants t ON t.id = l.tenant_id
          WHERE l.tenant_id = $1 AND l.id = $2 AND l.used_at IS NULL AND l.expires_at > $3
-           AND s.disabled_at IS NULL AND t.suspended_at IS NULL
-         FOR UPDATE OF l",
+           AND s.disabled_at IS NULL
+         FOR UPDATE OF l"#,
         tenant.uuid(),
         id.uuid(),
         tx.now() as _
@@ -88,6 +88,9 @@ pub async fn by_link(hub: &Hub, came: &Came, login: LinkLogin) -> Result<Opened>
     let digest: [u8; 32] = Sha256::digest(&secret).into();
     if !bool::from(digest.as_slice().ct_eq(link.token_hash.as_slice())) {
         return Err(REFUSED);
+    }
+    if link.suspended {
+        return Err(super::login::SUSPENDED);
     }
     totp::demand(hub, &mut tx, link.staff_id, login.totp.as_deref()).await?;
     let continued = use_up(&mut tx, came, id, link.staff_id, link.session_version).await?;

@@ -35,6 +35,12 @@ const REFUSED: Error = Error::Unauthorized {
     detail: "the e-mail address or the password is wrong",
 };
 
+/// Their business is switched off.
+pub(super) const SUSPENDED: Error = Error::Unauthorized {
+    code: "tenant_suspended",
+    detail: "this business is switched off; its owner can ask whoever runs this installation",
+};
+
 /// Whose password was right.
 struct Proved {
     tenant: TenantId,
@@ -87,10 +93,11 @@ async fn attempt(hub: &Hub, came: &Came, login: Login) -> Result<Opened> {
 async fn prove(hub: &Hub, email: &str, tenant: Option<&str>, password: &str) -> Result<Proved> {
     let mut tx = hub.db.system().await?;
     let candidates = sqlx::query!(
-        "SELECT s.id, s.tenant_id, s.password_hash FROM staff s JOIN tenants t ON t.id = s.tenant_id
-         WHERE s.email = $1 AND s.disabled_at IS NULL AND t.suspended_at IS NULL AND s.password_hash IS NOT NULL
+        r#"SELECT s.id, s.tenant_id, s.password_hash, t.suspended_at IS NOT NULL AS "suspended!"
+         FROM staff s JOIN tenants t ON t.id = s.tenant_id
+         WHERE s.email = $1 AND s.disabled_at IS NULL AND s.password_hash IS NOT NULL
            AND ($2::text IS NULL OR t.slug = $2)
-         ORDER BY s.id LIMIT $3",
+         ORDER BY t.suspended_at IS NOT NULL, s.id LIMIT $3"#,
         email,
         tenant,
         TENANTS_TRIED_MAX
@@ -101,10 +108,12 @@ async fn prove(hub: &Hub, email: &str, tenant: Option<&str>, password: &str) -> 
     if candidates.is_empty() {
         hub.auth.hashing.check(None, password).await?;
     }
-    let mut proved = Vec::new();
+    let (mut proved, mut switched_off) = (Vec::new(), false);
     for candidate in candidates {
         let verdict = hub.auth.hashing.check(candidate.password_hash, password).await?;
-        if verdict.matches {
+        // Said to nobody but those who know the password.
+        switched_off |= verdict.matches && candidate.suspended;
+        if verdict.matches && !candidate.suspended {
             proved.push(Proved {
                 tenant: candidate.tenant_id,
                 staff: candidate.id,
@@ -112,7 +121,9 @@ async fn prove(hub: &Hub, email: &str, tenant: Option<&str>, password: &str) -> 
             });
         }
     }
-    let one = proved.pop().ok_or(REFUSED)?;
+    let one = proved
+        .pop()
+        .ok_or(if switched_off { SUSPENDED } else { REFUSED })?;
     if proved.is_empty() {
         Ok(one)
     } else {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::access::{self, Claims};
 use super::{UNAUTHORIZED, snapshot};
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{CallId, TenantId, random_hex};
 use crate::principal::{Actor, Principal};
 use crate::{Hub, api_key, keys};
@@ -74,6 +74,8 @@ pub fn create(hub: &Hub, principal: &Principal, purpose: Purpose) -> Result<Stri
             session: *session,
         },
         Actor::ApiKey { id } => Holder::ApiKey { id: id.uuid() },
+        // A visit looks at what is asked for, request by request; it follows nothing live.
+        Actor::Operator { .. } => return Err(Error::Forbidden),
     };
     let body = Body {
         tenant: principal.tenant().uuid(),

@@ -61,7 +61,7 @@ pub async fn phone(hub: &Hub, by: &Principal, inbox: Option<InboxId>) -> Result<
     tx.commit().await?;
     // Whoever tries the agent out is somebody it can take a message from.
     let name = match by.actor() {
-        Actor::Staff { name, .. } => Some(&**name),
+        Actor::Staff { name, .. } | Actor::Operator { name, .. } => Some(&**name),
         Actor::ApiKey { .. } => None,
     };
     let address = by.actor_id().to_string();

@@ -34,6 +34,8 @@ pub struct Addressed {
     pub account: Option<String>,
     /// The account's credentials, opened.
     pub credentials: Option<Zeroizing<Vec<u8>>>,
+    /// The tenant is switched off: what comes is kept, nothing is answered but that.
+    pub suspended: bool,
     /// How the tenant's numbers without a prefix are read (ISO 3166).
     pub country: String,
 }
@@ -82,7 +84,7 @@ enum Missed {
     Failed(Error),
 }
 
-/// Whose address this is. `None` for one that nobody has, whose inbox is disabled, or whose tenant is suspended.
+/// Whose address this is. `None` for one that nobody has, or whose inbox is disabled.
 pub async fn by_address(hub: &Hub, channel: Channel, address: &str) -> Result<Option<Arc<Addressed>>> {
     let key = (channel, address.to_owned());
     if let Some(answer) = hub.inboxes.answers.get(&key).await {
@@ -132,11 +134,11 @@ async fn look_up(hub: &Hub, channel: Channel, address: &str) -> Result<Option<Ad
     let mut tx = hub.db.tenant(route.tenant_id).await?;
     let row = sqlx::query!(
         r#"SELECT i.id, i.channel AS "channel: Channel", i.address, i.name, i.connection_id, i.settings,
-             i.created_at, t.country, c.account AS "account?", c.credentials_sealed AS "credentials_sealed?"
+             i.created_at, t.country, t.suspended_at IS NOT NULL AS "suspended!", c.account AS "account?", c.credentials_sealed AS "credentials_sealed?"
          FROM inboxes i
          JOIN tenants t ON t.id = i.tenant_id
          LEFT JOIN connections c ON c.tenant_id = i.tenant_id AND c.id = i.connection_id
-         WHERE i.tenant_id = $1 AND i.id = $2 AND i.disabled_at IS NULL AND t.suspended_at IS NULL"#,
+         WHERE i.tenant_id = $1 AND i.id = $2 AND i.disabled_at IS NULL"#,
         route.tenant_id.uuid(),
         route.inbox_id.uuid()
     )
@@ -172,6 +174,7 @@ async fn look_up(hub: &Hub, channel: Channel, address: &str) -> Result<Option<Ad
         },
         account: row.account,
         credentials,
+        suspended: row.suspended,
         country: row.country,
     }))
 }

@@ -83,6 +83,8 @@ impl Entry {
                 }
             }
             Actor::ApiKey { id } => Holder::Key(*id),
+            // No ticket is made for a visit; the id is no key's, so that this seat would be taken away at the next look.
+            Actor::Operator { visit, .. } => Holder::Key(visit.uuid().into()),
         };
         self.sitting = Some(Sitting { tenant, holder });
         self.principal = principal.clone();

@@ -18,6 +18,7 @@ use crate::feed::NewEvent;
 use crate::ids::{MessageId, TenantId};
 use crate::inbox;
 use crate::job::{Queue, Work};
+use crate::tenant;
 
 /// The job that sends a message, and finds out what became of one whose outcome is unknown.
 #[derive(Debug, Serialize, Deserialize)]
@@ -267,6 +268,10 @@ pub(crate) async fn lock(tx: &mut Tx, id: MessageId) -> Result<Locked> {
 
 async fn order(hub: &Hub, tx: &mut Tx, id: MessageId, row: &Locked) -> Result<Order> {
     let route = route::of(tx, row.conversation).await?;
+    if row.state == State::Queued && tenant::is_suspended(tx).await? {
+        let what = "This business is switched off, so nothing is sent. Send it again once it is on.";
+        return Err(Error::invalid("tenant_suspended", what));
+    }
     if route.opted_out && row.author != Author::System && row.state == State::Queued {
         let what = "They asked for no more texts before this one was sent. Call them instead.";
         return Err(Error::invalid("opted_out", what));

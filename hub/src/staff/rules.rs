@@ -4,9 +4,10 @@ use super::{Staff, normal_email};
 use crate::error::{Error, Result};
 use crate::role::Role;
 
-/// Whether somebody of role `by` may add one of `role`; without `by`, the operator at the command line.
+/// Whether somebody of role `by` may add one of `role`; without `by`, the operator at the command line, who alone makes
+/// operators.
 pub(super) fn may_add(by: Option<Role>, role: Role) -> Result<()> {
-    if role == Role::SystemAdmin {
+    if role == Role::SystemAdmin && by.is_some() {
         return Err(Error::field("role", "must be owner, admin, staff or read_only"));
     }
     match by {

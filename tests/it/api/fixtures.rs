@@ -86,6 +86,19 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         line("GET", "/calls/{id}/audio", "calls", none(), 400),
         line("POST", "/jobs/{id}/replay", "jobs", none(), 202),
         line("DELETE", "/jobs/{id}", "jobs", none(), 204),
+        line(
+            "POST",
+            "/operator-visits/{id}/end",
+            "operator_visits",
+            none(),
+            200,
+        ),
+        // Of tenants only the platform's operators speak; to an owner every id is alike.
+        line("GET", "/platform/tenants/{id}", "staff", none(), 403),
+        line("PATCH", "/platform/tenants/{id}", "staff", none(), 403),
+        line("POST", "/platform/tenants/{id}/suspend", "staff", none(), 403),
+        line("POST", "/platform/tenants/{id}/resume", "staff", none(), 403),
+        line("POST", "/platform/tenants/{id}/enter", "staff", none(), 403),
     ]
 }
 

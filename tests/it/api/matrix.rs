@@ -16,7 +16,13 @@ use super::document;
 use super::fixtures::{fixtures, references};
 use super::rows::Rows;
 
-const ROLES: [Role; 4] = [Role::ReadOnly, Role::Staff, Role::Admin, Role::Owner];
+const ROLES: [Role; 5] = [
+    Role::ReadOnly,
+    Role::Staff,
+    Role::Admin,
+    Role::Owner,
+    Role::SystemAdmin,
+];
 
 /// What everybody may call. Each proves its caller by itself; a new one is a decision.
 const OPEN: &[(&str, &str)] = &[

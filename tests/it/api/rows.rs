@@ -73,6 +73,13 @@ const ROWS: &[(&str, &str)] = &[
          VALUES ({tenant}, {turns}, {calls}, 1, 'caller', 'Hello?', 0, 500)",
     ),
     (
+        "operator_visits",
+        "INSERT INTO operator_visits (tenant_id, id, operator_tenant_id, operator_id, operator_name, role, reason, token_hash,
+                                      created_at, expires_at)
+         VALUES ({tenant}, {operator_visits}, {tenant}, {staff}, 'An operator', 'read_only', 'To see what is wrong', '\\x00',
+                 now(), now() + interval '30 minutes')",
+    ),
+    (
         "jobs",
         "INSERT INTO jobs (tenant_id, id, queue, kind, payload, state, run_at, created_at, finished_at)
          VALUES ({tenant}, {jobs}, 'low', 'test.nothing', '{}', 'dead', now(), now(), now())",

@@ -1,5 +1,8 @@
 //! Forged, repeated and reordered requests, and media sockets that are not theirs.
 
+use std::time::Duration;
+
+use hub::platform::{self, Reason};
 use loadtest::openai::Script;
 use loadtest::twilio::{CallbackFaults, Faults};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -197,4 +200,51 @@ async fn a_media_socket_needs_its_token_and_twilios_signature() {
     }
     caller.hang_up();
     assert_eq!(office.ended_call().await["outcome"], "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_of_a_business_that_is_switched_off_hear_so_and_reach_nobody() {
+    let office = Office::open(Script::default()).await;
+    let hub = &office.world.hub;
+    let account = office.twilio.account().sid;
+    let public = office.twilio.public_url();
+    let ring = async |path: &str, status: &str| {
+        let params = [
+            ("CallSid", "CA00000000000000000000000000000044"),
+            ("AccountSid", &*account),
+            ("From", CALLER),
+            ("To", OURS),
+            ("CallStatus", status),
+        ];
+        let url = format!("{public}/webhooks/twilio/{path}");
+        office.twilio.post(&account, &url, &params).await.unwrap()
+    };
+    let why = Reason {
+        reason: "Invoice 2026-11 was not paid".to_owned(),
+    };
+    platform::suspend(hub, None, office.tenant, &why).await.unwrap();
+    let (status, document) = ring("voice", "ringing").await;
+    assert_eq!(status, 200);
+    assert!(document.contains("cannot take calls"), "{document}");
+    assert!(
+        document.contains("<Hangup") && !document.contains("<Stream"),
+        "{document}"
+    );
+    let (status, _) = ring("voice/status", "completed").await;
+    assert!((200..300).contains(&status), "{status}");
+    office
+        .until("SELECT to_jsonb(count(*)) FROM calls", |count| *count == 0)
+        .await;
+    assert_eq!((hub.capacity.held(), office.openai.sessions().len()), (0, 0));
+
+    platform::resume(hub, None, office.tenant, &why).await.unwrap();
+    let answered = async {
+        // Whose a number is, and whether they are switched on, is believed for seconds.
+        while !ring("voice", "ringing").await.1.contains("<Stream") {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), answered)
+        .await
+        .unwrap();
 }

@@ -706,6 +706,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operator-visits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who of the platform was here, why and until when; latest first, the last 200. */
+        get: operations["list_operator_visits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator-visits/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows an operator out, within a second. */
+        post: operations["end_operator_visit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/phone-calls": {
         parameters: {
             query?: never;
@@ -717,6 +751,95 @@ export interface paths {
         put?: never;
         /** Calls the agent from the browser, over the same protocol as a telephone. */
         post: operations["create_phone_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All tenants with what they use, by slug. One page has them all. */
+        get: operations["list_tenants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/tenants/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One tenant with what it uses. */
+        get: operations["get_tenant"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Sets how much a tenant may use; calls under way are not cut. */
+        patch: operations["limit_tenant"];
+        trace?: never;
+    };
+    "/api/v1/platform/tenants/{id}/enter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enters a tenant: for a reason and a while, read-only unless more is asked for, seen by the tenant's admins. Needs a
+         *     sign-in of the last ten minutes. The token in the answer makes no credentials and opens no sockets.
+         */
+        post: operations["enter_tenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/tenants/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a tenant on again, with a reason for its audit log. */
+        post: operations["resume_tenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/tenants/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a tenant off, with a reason for its audit log. */
+        post: operations["suspend_tenant"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1269,6 +1392,15 @@ export interface components {
          * @enum {string}
          */
         DraftKind: "reply" | "note";
+        /** @description A visit that began, with the token that proves it, shown this once. */
+        Entered: {
+            /** @description Where. */
+            tenant: components["schemas"]["Tenant"];
+            /** @description Goes into `Authorization: Bearer`. */
+            token: string;
+            /** @description The visit. */
+            visit: components["schemas"]["Visit"];
+        };
         /** @description A line of the log. */
         Entry: {
             /** @description What was done. */
@@ -1278,7 +1410,7 @@ export interface components {
              * @description The person or key.
              */
             actor_id?: string | null;
-            /** @description `staff`, `api_key`, `agent` or `system`. */
+            /** @description `staff`, `api_key`, `agent`, `system` or `operator`. */
             actor_kind: string;
             /** @description When. */
             at: components["schemas"]["Timestamp"];
@@ -1379,6 +1511,14 @@ export interface components {
         };
         /** Format: uuid */
         JobId: string;
+        /** @description How much a tenant may use. */
+        Limits: {
+            /**
+             * Format: int32
+             * @description Calls at once.
+             */
+            max_concurrent_calls: number;
+        };
         /** @description What the page behind a link sends. */
         LinkLogin: {
             /** @description What followed `#link=`. */
@@ -1529,6 +1669,17 @@ export interface components {
             /** @description What they may do; not more than the one who adds them. */
             role: components["schemas"]["Role"];
         };
+        /** @description What a visit needs. */
+        NewVisit: {
+            /**
+             * Format: int32
+             * @description How long: 1 to 60, 30 if not said.
+             */
+            minutes?: number | null;
+            /** @description Why, for the tenant to read: 10 to 500 characters. */
+            reason: string;
+            role?: components["schemas"]["Role"] | null;
+        };
         /** @description One stretch of one weekday. */
         Opening: {
             /** @description Which day. */
@@ -1537,6 +1688,15 @@ export interface components {
             from: string;
             /** @description `HH:MM`, later than `from`; `24:00` is midnight. */
             to: string;
+        };
+        /** @description A tenant as operators see it. */
+        Overview: {
+            /** @description Why it is switched off. */
+            suspended_reason?: string | null;
+            /** @description The tenant. */
+            tenant: components["schemas"]["Tenant"];
+            /** @description What it uses. */
+            usage: components["schemas"]["Usage"];
         };
         /** @description One page of a list. */
         Page_ApiKey: {
@@ -1658,7 +1818,7 @@ export interface components {
                  * @description The person or key.
                  */
                 actor_id?: string | null;
-                /** @description `staff`, `api_key`, `agent` or `system`. */
+                /** @description `staff`, `api_key`, `agent`, `system` or `operator`. */
                 actor_kind: string;
                 /** @description When. */
                 at: components["schemas"]["Timestamp"];
@@ -1749,6 +1909,20 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
+        Page_Overview: {
+            /** @description In the list's order. */
+            items: {
+                /** @description Why it is switched off. */
+                suspended_reason?: string | null;
+                /** @description The tenant. */
+                tenant: components["schemas"]["Tenant"];
+                /** @description What it uses. */
+                usage: components["schemas"]["Usage"];
+            }[];
+            /** @description Asks for what follows; none at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
         Page_QueueStats: {
             /** @description In the list's order. */
             items: {
@@ -1797,6 +1971,27 @@ export interface components {
                 id: components["schemas"]["StaffId"];
                 /** @description Their name. */
                 name: string;
+                /** @description What they may do. */
+                role: components["schemas"]["Role"];
+            }[];
+            /** @description Asks for what follows; none at the end. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        Page_Visit: {
+            /** @description In the list's order. */
+            items: {
+                /** @description Since when. */
+                created_at: components["schemas"]["Timestamp"];
+                ended_at?: components["schemas"]["Timestamp"] | null;
+                /** @description Until when, at most. */
+                expires_at: components["schemas"]["Timestamp"];
+                /** @description Its id; lines of the audit log name it. */
+                id: components["schemas"]["VisitId"];
+                /** @description Who it is. */
+                operator_name: string;
+                /** @description Why. */
+                reason: string;
                 /** @description What they may do. */
                 role: components["schemas"]["Role"];
             }[];
@@ -1902,6 +2097,11 @@ export interface components {
              */
             running: number;
         };
+        /** @description Why somebody switches a tenant off or on. */
+        Reason: {
+            /** @description For the tenant's audit log: 10 to 500 characters. */
+            reason: string;
+        };
         /** @description Shown once. */
         RecoveryCodes: {
             /** @description Each signs in once in place of the authenticator. */
@@ -1975,6 +2175,30 @@ export interface components {
              */
             texts_found: number;
         };
+        /** @description A business on this installation. */
+        Tenant: {
+            /** @description ISO 3166 country: how numbers without a prefix are read. */
+            country: string;
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description BCP 47 language of its screens and texts. */
+            locale: string;
+            /**
+             * Format: int32
+             * @description Calls at once.
+             */
+            max_concurrent_calls: number;
+            /** @description Its name for people. */
+            name: string;
+            /** @description Its name in host names and links. */
+            slug: string;
+            suspended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description IANA time zone of its opening hours. */
+            timezone: string;
+        };
         /** Format: date-time */
         Timestamp: string;
         /** @description What an authenticator is told. */
@@ -2029,6 +2253,52 @@ export interface components {
             /** @description In the order in which they began. */
             items: components["schemas"]["Turn"][];
         };
+        /** @description What a tenant uses. */
+        Usage: {
+            /**
+             * Format: int64
+             * @description Calls begun in the last 30 days.
+             */
+            calls_30d: number;
+            /**
+             * Format: int64
+             * @description Calls under way.
+             */
+            calls_live: number;
+            /**
+             * Format: int64
+             * @description Jobs that were given up.
+             */
+            jobs_dead: number;
+            /**
+             * Format: int64
+             * @description Jobs that wait.
+             */
+            jobs_waiting: number;
+            /**
+             * Format: int64
+             * @description People who can sign in.
+             */
+            staff: number;
+        };
+        /** @description An operator's visit, as the tenant sees it. */
+        Visit: {
+            /** @description Since when. */
+            created_at: components["schemas"]["Timestamp"];
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Until when, at most. */
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description Its id; lines of the audit log name it. */
+            id: components["schemas"]["VisitId"];
+            /** @description Who it is. */
+            operator_name: string;
+            /** @description Why. */
+            reason: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+        };
+        /** Format: uuid */
+        VisitId: string;
         /** @description A demo page, as its visitors see it. */
         Welcome: {
             /** @description What the agent calls itself. */
@@ -3551,6 +3821,64 @@ export interface operations {
             };
         };
     };
+    list_operator_visits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Visit"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_operator_visit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["VisitId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Visit"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     create_phone_call: {
         parameters: {
             query?: never;
@@ -3570,6 +3898,200 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhoneCall"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tenants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Overview"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    limit_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Limits"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enter_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVisit"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entered"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspend_tenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
                 };
             };
             /** @description What went wrong, as RFC 9457 problem details. */
