@@ -77,5 +77,5 @@ fn about(hub: &Hub, path: &str, call: &Call) -> String {
 /// What callers of a business hear that is switched off: no call of ours, and no silence.
 pub(super) fn switched_off() -> String {
     let words = "This number cannot take calls at the moment. Please try again another day. Goodbye.";
-    Document::new().say("en-US", words).hang_up().finish()
+    Document::new().say("en-US", None, words).hang_up().finish()
 }
