@@ -1,5 +1,7 @@
 -- Asking a provider what we were not told: how far each connection's texts are known, and what its last sweep found.
-SET lock_timeout = '2s';
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
 CREATE TABLE connection_sweeps (
     tenant_id uuid NOT NULL,
     connection_id uuid NOT NULL,

@@ -56,7 +56,7 @@ impl OwnServices {
     /// Starts what is wanted, with its data below `home`, and returns when both answer.
     pub(crate) async fn start(home: &Path, wanted: Wanted) -> Result<Self> {
         let account = Account::to_run_as()?;
-        let folder = Folder::open(home, account)?;
+        let folder = Folder::open(home, account).await?;
         let mut services = Self {
             postgres: None,
             redis: None,

@@ -26,7 +26,7 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Makes and locks the folder. With an account to drop to, the folder must be one that the account can reach.
-    pub(super) fn open(home: &Path, account: Option<Account>) -> Result<Self> {
+    pub(super) async fn open(home: &Path, account: Option<Account>) -> Result<Self> {
         let home = std::path::absolute(home).context("find the data folder")?;
         let path = match account {
             Some(account) if !reachable(&home, account) => elsewhere(&home),
@@ -37,7 +37,7 @@ impl Folder {
         let mode = if account.is_some() { 0o711 } else { 0o700 };
         fs::set_permissions(&path, Permissions::from_mode(mode))
             .context("set the data folder's permissions")?;
-        let lock = lock(&path)?;
+        let lock = lock(&path).await?;
         Ok(Self { path, _lock: lock })
     }
 
@@ -75,7 +75,7 @@ pub(super) fn write_private(path: &Path, content: &str) -> Result<()> {
         .with_context(|| format!("write {}", path.display()))
 }
 
-fn lock(folder: &Path) -> Result<File> {
+async fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("lock");
     let file = OpenOptions::new()
         .write(true)
@@ -89,7 +89,9 @@ fn lock(folder: &Path) -> Result<File> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             // One that is just ending; or a process it was starting, which holds its files until it is another program.
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_RETRY),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                tokio::time::sleep(LOCK_RETRY).await;
+            },
             Err(TryLockError::WouldBlock) => anyhow::bail!(
                 "another `switchboard up` already runs with its data in {}; stop that one first, or start in another folder",
                 folder.display()
