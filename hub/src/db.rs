@@ -84,6 +84,7 @@ impl Db {
             inner,
             tenant,
             now,
+            clock: self.clock.clone(),
             events: Vec::new(),
             jobs: Vec::new(),
             kv: self.kv.clone(),
@@ -201,6 +202,7 @@ pub struct Tx {
     inner: Transaction<'static, Postgres>,
     tenant: TenantId,
     now: Timestamp,
+    clock: Clock,
     events: Vec<NewEvent>,
     jobs: Vec<NewJob>,
     kv: Kv,
@@ -232,7 +234,7 @@ impl Tx {
     pub async fn commit(mut self) -> Result<()> {
         let mut handed_out = Vec::new();
         for job in &self.jobs {
-            handed_out.extend(job::insert(&mut self.inner, self.tenant, job, self.now).await?);
+            handed_out.extend(job::insert(&mut self.inner, self.tenant, job, self.now, &self.clock).await?);
         }
         let published = if self.events.is_empty() {
             Vec::new()

@@ -9,6 +9,8 @@ pub mod settle;
 pub mod stream;
 pub mod sweep;
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -16,7 +18,7 @@ use sqlx::PgConnection;
 pub use claim::{Claimed, claim};
 pub use settle::{Settled, Verdict, settle};
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::error::Result;
 use crate::ids::{JobId, TenantId};
 
@@ -141,21 +143,22 @@ impl NewJob {
 }
 
 /// Writes the row; its hint, when it is due and no unfinished job has the same key. How much later than now it is to run
-/// is counted on the database's clock, so a node whose clock is wrong neither delays nor hurries its jobs.
+/// is counted on the database's clock, so a node whose clock is wrong neither delays nor hurries its jobs: from the moment
+/// the row is written on, which is later than what we read off ours, so that no job comes early.
 pub(crate) async fn insert(
     db: &mut PgConnection,
     tenant: TenantId,
     job: &NewJob,
     now: Timestamp,
+    clock: &Clock,
 ) -> Result<Option<stream::Hint>> {
     let id = JobId::at(now);
-    let wait_ms = job
-        .run_at
-        .map_or(0, |at| at.as_millisecond() - now.as_millisecond());
+    let wait = job.run_at.map_or(Duration::ZERO, |at| at.since(clock.now()));
+    let wait_ms = i64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i64::MAX);
     let written = sqlx::query!(
         r#"INSERT INTO jobs (tenant_id, id, queue, kind, payload, priority, run_at, dispatched_at, dedup_key, attempts_max,
              created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, now() + greatest($7::int8, 0) * interval '1 millisecond',
+         VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7::int8 > 0 THEN clock_timestamp() + $7 * interval '1 millisecond' ELSE now() END,
              CASE WHEN $7 <= 0 THEN now() END, $8, $9, $10)
          ON CONFLICT (tenant_id, kind, dedup_key) WHERE dedup_key IS NOT NULL AND state IN ('ready', 'running') DO NOTHING
          RETURNING dispatched_at"#,

@@ -91,7 +91,7 @@ async fn lock(folder: &Path) -> Result<File> {
             // One that is just ending; or a process it was starting, which holds its files until it is another program.
             Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
                 tokio::time::sleep(LOCK_RETRY).await;
-            },
+            }
             Err(TryLockError::WouldBlock) => anyhow::bail!(
                 "another `switchboard up` already runs with its data in {}; stop that one first, or start in another folder",
                 folder.display()
