@@ -1,4 +1,4 @@
-//! Appending many texts of contacts at once: what [`append`](super::append) does for one, in as few statements.
+//! Appending many texts of contacts at once: what [`append`](super::append()) does for one, in as few statements.
 
 use std::collections::HashMap;
 
