@@ -110,7 +110,7 @@ async fn both_sides_are_heard_on_one_clock_from_another_process() {
         agent_frames.len()
     );
     // What the listener hears is what the caller hears, sample by sample, wherever it began. A busy machine may leave
-    // gaps in time on either side, so runs without one are compared.
+    // gaps in time on either side, even within a frame, so it is enough that a run of ten frames is the same.
     caller.heard_ms(4_000).await.unwrap();
     let heard: Vec<u8> = caller
         .heard()
@@ -118,19 +118,17 @@ async fn both_sides_are_heard_on_one_clock_from_another_process() {
         .iter()
         .flat_map(|piece| piece.audio.clone())
         .collect();
-    let run = agent_frames
+    let same = agent_frames
         .windows(10)
-        .skip(5)
-        .find(|run| run[9].0 - run[0].0 == 9);
-    let sample: Vec<u8> = run
-        .expect("ten frames in a row")
-        .iter()
-        .flat_map(|(_, audio)| audio.clone())
-        .collect();
-    assert!(
-        heard.windows(sample.len()).any(|window| window == sample),
-        "the caller heard something else"
-    );
+        .filter(|run| run[9].0 - run[0].0 == 9)
+        .map(|run| {
+            run.iter()
+                .flat_map(|(_, audio)| audio.clone())
+                .collect::<Vec<u8>>()
+        })
+        .filter(|sample| sample.iter().any(|byte| *byte | 0x80 != 0xff))
+        .any(|sample| heard.windows(sample.len()).any(|window| window == sample));
+    assert!(same, "the caller heard something else");
     caller.hang_up();
     office.ended_call().await;
 }
