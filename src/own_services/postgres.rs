@@ -172,6 +172,8 @@ fn serve(
         "listen_addresses=",
         "unix_socket_permissions=0700",
         "max_connections=200",
+        // An empty database has no statistics, and its first busy minute would run on plans made for nothing.
+        "autovacuum_naptime=5s",
         "log_timezone=UTC",
         "timezone=UTC",
     ] {
