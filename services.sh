@@ -15,6 +15,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 readonly STATE="$PWD/.switchboard"
 readonly VENV="$STATE/python"
 readonly NODE_FLOOR="20.19" POSTGRES_FLOOR=15 RUST_FLOOR="1.94"
+# Debian leaves nginx's folder out of a user's PATH.
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 mkdir -p "$STATE"
 
 say() { printf '▸ %s\n' "$*" >&2; }
