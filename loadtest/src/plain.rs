@@ -100,13 +100,23 @@ async fn connect(plain: &Plain) -> Result<Model> {
         "input": {"format": format, "turn_detection": turns, "transcription": transcription},
         "output": {"format": format, "voice": "marin"},
     });
-    for event in [
-        json!({"type": "session.update", "session": {"type": "realtime", "audio": audio}}),
-        json!({"type": "response.create"}),
-    ] {
-        model.send(tungstenite::Message::text(event.to_string())).await?;
-    }
+    let session = json!({"type": "session.update", "session": {"type": "realtime", "audio": audio}});
+    model
+        .send(tungstenite::Message::text(session.to_string()))
+        .await?;
     Ok(model)
+}
+
+/// Waits for the stream's name, without which nothing can be said into it.
+async fn begin(phone: &mut WebSocket) -> Result<Heard> {
+    let mut heard = Heard::default();
+    while heard.stream_sid.is_empty() {
+        let message = phone.recv().await.context("the stream ended before it began")??;
+        if let Message::Text(text) = message {
+            from_phone(&serde_json::from_str(&text)?, &mut heard);
+        }
+    }
+    Ok(heard)
 }
 
 /// What was sent and what is known to have been played of the item that speaks.
@@ -120,7 +130,9 @@ struct Heard {
 
 async fn bridge(plain: &Plain, mut phone: WebSocket) -> Result<()> {
     let mut model = connect(plain).await?;
-    let mut heard = Heard::default();
+    let mut heard = begin(&mut phone).await?;
+    let greeting = json!({"type": "response.create"}).to_string();
+    model.send(tungstenite::Message::text(greeting)).await?;
     loop {
         tokio::select! {
             message = phone.recv() => {
