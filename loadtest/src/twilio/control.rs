@@ -2,16 +2,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::attached::File;
 use super::call::{Call, Document, NewCall};
 use super::caller::Caller;
 use super::faults::Faults;
@@ -100,7 +103,7 @@ async fn index() -> Json<Value> {
         "POST calls/{sid}/dtmf": {"keys": "12#"},
         "POST calls/{sid}/silence, POST calls/{sid}/hang-up": {},
         "GET calls/{sid}/heard, GET calls/{sid}/heard.wav?since_us=": "pieces, marks, clears; audio",
-        "POST sms": {"from": "…", "to": "…", "body": "…"},
+        "POST sms": {"from": "…", "to": "…", "body": "…", "files": [{"media_type": "image/png", "base64": "…"}]},
         "GET, PUT faults": Faults::default(),
         "PUT people/{number}": Person::default(),
         "POST numbers": "number, account_sid, voice_url, sms_url …",
@@ -251,10 +254,23 @@ struct NewSms {
     from: String,
     to: String,
     body: String,
+    #[serde(default)]
+    files: Vec<NewFile>,
+}
+
+#[derive(Deserialize)]
+struct NewFile {
+    media_type: String,
+    base64: String,
 }
 
 async fn send_sms(State(world): Shared, Json(sms): Json<NewSms>) -> Result<Json<Value>, Wrong> {
-    let (sid, status) = sms::receive(&world, &sms.from, &sms.to, (&sms.body, Vec::new())).await?;
+    let mut files = Vec::with_capacity(sms.files.len());
+    for file in &sms.files {
+        let bytes = STANDARD.decode(&file.base64).context("a file is not base64")?;
+        files.push(File::new(&file.media_type, &bytes));
+    }
+    let (sid, status) = sms::receive(&world, &sms.from, &sms.to, (&sms.body, files)).await?;
     Ok(Json(json!({"message_sid": sid, "status": status})))
 }
 

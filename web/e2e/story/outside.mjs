@@ -72,7 +72,8 @@ export class Outside {
     };
   }
 
-  text(from, to, body) { return json(`${this.twilio}/sms`, 'POST', { from, to, body }); }
+  /** A text, with files of `{ media_type, base64 }`. */
+  text(from, to, body, files = []) { return json(`${this.twilio}/sms`, 'POST', { from, to, body, files }); }
   effects(kind) { return json(`${this.twilio}/effects?kind=${kind}`); }
   sessions() { return json(`${this.openai}/sessions`); }
 }

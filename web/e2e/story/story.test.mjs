@@ -208,6 +208,20 @@ test('an SMS arrives live and is answered', async () => {
   await look(ann, 'sms-answered');
 });
 
+test('a picture and a document that came with a text are there to be seen', async () => {
+  const picture = await ann.screenshot({ clip: { x: 0, y: 0, width: 320, height: 240 } });
+  const files = [
+    { media_type: 'image/png', base64: picture.toString('base64') },
+    { media_type: 'application/pdf', base64: Buffer.from('%PDF-1.4\n%%EOF\n').toString('base64') },
+  ];
+  assert.equal((await outside.text(CALLER, HERE, 'This is the lamp, and its bill.', files)).status, 200);
+  const said = ann.getByTestId('timeline').locator('article', { hasText: 'This is the lamp' });
+  await until('the picture is drawn', () => said.locator('img').first().evaluate((image) => image.naturalWidth === 320));
+  assert.equal(await said.getByTestId('attachment').and(ann.locator('[data-state=waiting], [data-state=failed]')).count(), 0);
+  await said.getByRole('button', { name: /pdf|file|attachment/i }).first().waitFor();
+  await look(ann, 'attachments');
+});
+
 test('the network goes and comes back, and nothing is missing or doubled', async () => {
   network.cut();
   await until('the screen says so', async () => (await badge(ann).getAttribute('data-state')) === 'offline');
