@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         progress::line("another TLS provider was installed first");
     }
     let cli = Cli::parse();
+    process::allow_many_files();
     // The main task runs on the main thread, which `own_services` relies on.
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

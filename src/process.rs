@@ -14,6 +14,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::progress;
 
+/// Raises this process's limit of open files as far as it may go: every screen and every call is a socket, and a user's
+/// shell or a bare container starts with a thousand.
+pub(crate) fn allow_many_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        progress::line(&format!("the limit of open files stays as it is: {error}"));
+    }
+}
+
 /// What `sysexits.h` calls a usage error: the settings are wrong, starting again would not help.
 const EXIT_BAD_SETTINGS: u8 = 64;
 

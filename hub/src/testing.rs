@@ -42,6 +42,8 @@ impl World {
     /// A world with other settings or a held clock.
     pub async fn with(change: impl FnOnce(&mut Config), clock: Clock) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
+        // Hundreds of sockets at once, where a user's shell allows a thousand files to the whole process.
+        rlimit::increase_nofile_limit(u64::MAX).expect("raise the limit of open files");
         let server = server_url();
         let (database, url, admin_url) = make_database(&server).await.expect("make a test database");
         let redis = Redis::start().await.expect("start a test Redis");

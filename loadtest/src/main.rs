@@ -34,6 +34,12 @@ async fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
+    // A screen is a socket, and a user's shell starts with a thousand.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        cmd::say(&format!(
+            "loadtest: the limit of open files stays as it is: {error}"
+        ));
+    }
     let done = match Command::parse() {
         Command::Emulate(args) => cmd::emulate::run(args).await,
         Command::Calls(args) => Box::pin(scenario::calls::run(args)).await,

@@ -21,8 +21,14 @@ fn checkout() -> TempDir {
 }
 
 fn switchboard(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    // With as few files as a user's shell allows; tests in this process may have raised its own limit.
+    let mut command = Command::new("sh");
     command
+        .args([
+            "-c",
+            r#"ulimit -Sn 1024; exec "$0" "$@""#,
+            env!("CARGO_BIN_EXE_switchboard"),
+        ])
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -75,6 +81,17 @@ impl Up {
         kill(Pid::from_raw(pid), signal).expect("signal a process we started");
     }
 
+    /// Its limits of open files: the one that counts, and the one it may raise that to.
+    #[cfg(target_os = "linux")]
+    fn files(&self) -> (String, String) {
+        let limits =
+            std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).expect("read its limits");
+        let line = limits.lines().find(|line| line.starts_with("Max open files"));
+        let mut words = line.expect("a limit of files").split_whitespace().skip(3);
+        let mut next = || words.next().expect("two limits").to_owned();
+        (next(), next())
+    }
+
     fn stop(mut self) -> Option<i32> {
         self.signal(Signal::SIGINT);
         self.child.wait().expect("wait for it").code()
@@ -113,6 +130,11 @@ fn the_first_start_makes_everything_and_ctrl_c_leaves_nothing_running() {
     assert!(up.said.contains("Made a Postgres"), "{}", up.said);
     assert!(up.said.contains("/sign-in#link="), "{}", up.said);
     assert!(servers(folder.path()) >= 2);
+    #[cfg(target_os = "linux")]
+    {
+        let (allowed, most) = up.files();
+        assert_eq!(allowed, most, "it may open as many files as it could be allowed");
+    }
     assert_eq!(up.stop(), Some(0));
     assert_eq!(servers(folder.path()), 0);
 
