@@ -144,15 +144,19 @@ impl Caller {
         mut reached: impl FnMut(&Moments) -> bool,
     ) -> Result<Moments> {
         let mut moments = self.call.line.moments.subscribe();
-        let waited = tokio::time::timeout(
-            patience,
-            moments.wait_for(|now| reached(now) || now.ended_us.is_some()),
-        )
-        .await;
+        let reached_or_over = async {
+            // What it answers holds the lock: kept until the next look, it and a writer in between would wait for each other.
+            drop(
+                moments
+                    .wait_for(|now| reached(now) || now.ended_us.is_some())
+                    .await,
+            );
+        };
+        let waited = tokio::time::timeout(patience, reached_or_over).await;
         let now = self.moments();
         match waited {
-            Ok(Ok(_)) if reached(&now) => Ok(now),
-            Ok(_) => bail!("the call ended before `{what}`: {now:?}"),
+            Ok(()) if reached(&now) => Ok(now),
+            Ok(()) => bail!("the call ended before `{what}`: {now:?}"),
             Err(_) => bail!("not `{what}` within {patience:?}: {now:?}"),
         }
     }
