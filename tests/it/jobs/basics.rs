@@ -20,16 +20,17 @@ async fn a_job_is_done_soon_after_its_commit() {
     let worker = Worker::start(&world, noting(&log)).await;
     enqueue(&world.hub, tenant, [chore("warm up")]).await;
     eventually("the first is done", async || log.count("warm up") == 1).await;
-    let started = Instant::now();
-    enqueue(&world.hub, tenant, [chore("sweep the floor")]).await;
-    eventually("it is done", async || log.count("sweep the floor") == 1).await;
-    // By its hint, not by the sweeper a second later.
-    assert!(
-        started.elapsed() < Duration::from_millis(900),
-        "{:?}",
-        started.elapsed()
-    );
-    eventually("its row says so", async || count(&world, "done").await == 2).await;
+    let mut took = Vec::new();
+    for n in 0..9 {
+        let (started, name) = (Instant::now(), format!("sweep floor {n}"));
+        enqueue(&world.hub, tenant, [chore(&name)]).await;
+        eventually("it is done", async || log.count(&name) == 1).await;
+        took.push(started.elapsed());
+    }
+    took.sort();
+    // By its hint: the sweeper alone would do one a second.
+    assert!(took[4] < Duration::from_millis(500), "{took:?}");
+    eventually("its row says so", async || count(&world, "done").await == 10).await;
     worker.stop().await;
 }
 
@@ -60,11 +61,6 @@ async fn a_delayed_job_waits_for_its_time() {
     eventually("it is done", async || log.count("later") == 1).await;
     assert!(
         started.elapsed() >= Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
         "{:?}",
         started.elapsed()
     );

@@ -1,6 +1,6 @@
 //! Redis loses, forgets and dies; the screens see everything all the same.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hub::ids::TenantId;
 use hub::role::Role;
@@ -45,10 +45,9 @@ async fn a_gap_is_read_as_soon_as_the_next_number_comes() {
     let mut screen = Screen::open(&node, &ann).await;
     emit_untold(&world, acme, "untold").await;
     emit(&world.hub, acme, "told").await;
-    let start = Instant::now();
+    // Its patience is shorter than a heartbeat's pause.
     screen.upto(2).await;
     assert_eq!(screen.heard, ["untold", "told"]);
-    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
@@ -59,9 +58,7 @@ async fn a_lost_publication_is_noticed_though_nothing_follows() {
     let node = Node::start(&world.hub).await;
     let mut screen = Screen::open(&node, &ann).await;
     emit_untold(&world, acme, "untold").await;
-    let start = Instant::now();
     screen.upto(1).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test]
