@@ -23,12 +23,25 @@ const say = async (page, text) => {
 }
 const bubbles = (page, text) => page.getByTestId('timeline').locator('article', { hasText: text })
 
+/** The server hears of such requests only when released: what a screen shows until then it shows by itself. */
+async function held(page, method, path) {
+  let release
+  const released = new Promise((resolve) => (release = resolve))
+  await page.route(path, async (route) => {
+    if (route.request().method() === method) await released
+    await route.continue()
+  })
+  return release
+}
+
 test('inbox: a reply shows at once and is there once', async (browser) => {
   const page = await inbox(browser)
   await openStranger(page)
   const text = `Hello ${Date.now()}`
+  const release = await held(page, 'POST', /\/conversations\/[^/]+\/messages/)
   await say(page, text)
-  await bubbles(page, text).first().waitFor({ timeout: 500 })
+  await bubbles(page, text).first().waitFor()
+  release()
   await page.locator('article', { hasText: text }).getByTestId('tick').and(page.locator('[data-state=queued], [data-state=sending], [data-state=sent], [data-state=delivered], [data-state=read], [data-state=failed], [data-state=unknown]')).waitFor()
   assert.equal(await bubbles(page, text).count(), 1)
   assert.deepEqual(page.faults, [])
@@ -89,10 +102,12 @@ test('inbox: close and reopen by key', async (browser) => {
   const page = await inbox(browser)
   await openStranger(page)
   await page.locator('h1').first().click()
+  const release = await held(page, 'PATCH', /\/conversations\/[^/]+$/)
   await page.keyboard.press('e')
-  await page.getByRole('button', { name: 'Reopen' }).waitFor({ timeout: 1000 })
+  await page.getByRole('button', { name: 'Reopen' }).waitFor()
+  release()
   await page.keyboard.press('e')
-  await page.getByRole('button', { name: 'Close', exact: true }).first().waitFor({ timeout: 1000 })
+  await page.getByRole('button', { name: 'Close', exact: true }).first().waitFor()
 })
 
 test('inbox: j and k move, the palette finds, ? helps', async (browser) => {

@@ -199,7 +199,7 @@ test('an SMS arrives live and is answered', async () => {
   await row.waitFor({ timeout: 20_000 });
   await row.click();
   await ann.getByTestId('timeline').getByText('Can I come by at three?').waitFor();
-  await ann.getByRole('textbox').last().fill('Yes, three is fine. See you then.');
+  await ann.getByLabel('Reply', { exact: true }).fill('Yes, three is fine. See you then.');
   await ann.keyboard.press('Control+Enter');
   await until('the reply at the phone company', async () =>
     (await outside.effects('sms')).some((sms) => JSON.stringify(sms).includes('Yes, three is fine')));
