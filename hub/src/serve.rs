@@ -12,6 +12,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -129,6 +131,16 @@ pub async fn serve_with(
     }
 }
 
+/// A body that was refused for its size is not read to its end, so the connection carries no other request. Said in the
+/// answer (RFC 9112 §9.6), it keeps the peer from sending one that would be lost.
+fn say_if_last(mut answer: Response<Body>) -> Response<Body> {
+    if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let headers = answer.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
+}
+
 struct Connection {
     router: Router,
     place: Place,
@@ -153,7 +165,8 @@ impl Connection {
             let mut request = request.map(|body| Body::new(TimeoutBody::new(limits.body, body)));
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(place.clone());
-            router.clone().oneshot(request)
+            let answer = router.clone().oneshot(request);
+            async move { answer.await.map(say_if_last) }
         });
         let mut http = hyper::server::conn::http1::Builder::new();
         http.timer(TokioTimer::new())

@@ -33,6 +33,7 @@ async fn serving(connections_max: usize) -> Server {
     let router = Router::new()
         .route("/", get(|| async { "ok" }))
         .route("/echo", post(|body: String| async { body }))
+        .route("/full", post(|| async { StatusCode::PAYLOAD_TOO_LARGE }))
         .route("/endless", get(endless));
     let own = tasks.clone();
     tasks.spawn("test.serve", async move {
@@ -106,6 +107,21 @@ async fn an_idle_kept_alive_connection_is_closed() {
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
     assert!(closed_after(&mut stream).await >= LIMIT / 2);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_body_that_is_too_long_says_that_the_connection_ends() {
+    let server = serving(10).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream
+        .write_all(b"POST /full HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    let end = stream.read_to_string(&mut answer);
+    tokio::time::timeout(LIMIT + SLACK, end).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
 }
 
 #[tokio::test]
