@@ -157,6 +157,9 @@ impl Watch {
     }
 
     async fn lead_back(&self, open: &Open) -> anyhow::Result<()> {
+        if !self.take_from_the_dead(open).await? {
+            return Ok(());
+        }
         tracing::warn!(call.id = %open.call, node = open.node, "Call {} is led back from a dead node", open.call);
         let rest = self.exchange.rest(&self.number(open).await?).await?;
         let document =
@@ -165,6 +168,19 @@ impl Watch {
             Found::Done => Ok(()),
             Found::Over => self.lost(open, Outcome::Lost).await,
         }
+    }
+
+    /// Before its stream is stopped the call is nobody's: a node that was only taken for dead would think that the caller
+    /// hung up. `false` when another carries it by now.
+    async fn take_from_the_dead(&self, open: &Open) -> hub::Result<bool> {
+        let mut tx = self.exchange.hub.db.tenant(open.tenant).await?;
+        let node = open.node.as_deref().unwrap_or_default();
+        let is_theirs = sweep::is_carried_by(&mut tx, open.call, node).await?;
+        if is_theirs {
+            sweep::let_go(&mut tx, open.call).await?;
+        }
+        tx.commit().await?;
+        Ok(is_theirs)
     }
 
     /// A report that never came: the provider knows.

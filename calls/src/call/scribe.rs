@@ -43,6 +43,8 @@ pub(crate) enum Left {
     Ended(Outcome),
     /// It goes on with a person, or on another node.
     LetGo(Option<Outcome>),
+    /// Its stream was stopped: the caller hung up, unless the call was taken from this node, which Postgres knows.
+    Stopped,
 }
 
 /// The near end of a scribe.
@@ -50,7 +52,7 @@ pub(crate) struct Scribe {
     notes: mpsc::Sender<Note>,
     audience: Audience,
     leave: oneshot::Sender<Left>,
-    left: oneshot::Receiver<()>,
+    left: oneshot::Receiver<bool>,
 }
 
 impl Scribe {
@@ -71,8 +73,8 @@ impl Scribe {
             call,
         };
         hub.tasks.spawn("calls.scribe", async move {
-            desk.write(waiting, how, agent, over).await;
-            done.send(()).ok();
+            let is_over = desk.write(waiting, how, agent, over).await;
+            done.send(is_over).ok();
         });
         Self {
             notes,
@@ -94,11 +96,12 @@ impl Scribe {
         }
     }
 
-    /// The last note; returns when all is written, or soon.
-    pub(crate) async fn leave(self, how: Left) {
+    /// The last note; returns when all is written, or soon. Whether the call is known to be over.
+    pub(crate) async fn leave(self, how: Left) -> bool {
         self.leave.send(how).ok();
         drop(self.notes);
-        tokio::time::timeout(LAST_WORD_LIMIT, self.left).await.ok();
+        let left = tokio::time::timeout(LAST_WORD_LIMIT, self.left).await;
+        matches!(left, Ok(Ok(true)))
     }
 }
 
@@ -115,7 +118,7 @@ impl Desk {
         how: oneshot::Receiver<Left>,
         agent: AgentKind,
         over: CancellationToken,
-    ) {
+    ) -> bool {
         let taken_up = self.insist(|| self.take_up(agent)).await;
         if matches!(
             taken_up,
@@ -149,15 +152,16 @@ impl Desk {
             }
         }
         // A task that was cut down says nothing: somebody else leads the call back.
-        if let Ok(how) = how.await {
-            self.insist(|| self.end(how)).await;
+        match how.await {
+            Ok(how) => matches!(self.insist(|| self.end(how)).await, Some(Ok(true))),
+            Err(_cut_down) => false,
         }
     }
 
     /// Until it is written, or refused for good.
-    async fn insist<F>(&self, deed: impl Fn() -> F) -> Option<hub::Result<()>>
+    async fn insist<F, T>(&self, deed: impl Fn() -> F) -> Option<hub::Result<T>>
     where
-        F: Future<Output = hub::Result<()>>,
+        F: Future<Output = hub::Result<T>>,
     {
         for _ in 0..RETRIES_MAX {
             match deed().await {
@@ -210,19 +214,26 @@ impl Desk {
         tx.commit().await
     }
 
-    async fn end(&self, how: Left) -> hub::Result<()> {
+    /// Whether the call is over.
+    async fn end(&self, how: Left) -> hub::Result<bool> {
         let mut tx = self.hub.db.tenant(self.tenant).await?;
-        match how {
-            Left::Ended(outcome) => {
-                call::close::close(&mut tx, self.call, outcome).await?;
-            }
+        let outcome = match how {
+            Left::Ended(outcome) => Some(outcome),
+            Left::Stopped => sweep::is_carried_by(&mut tx, self.call, &self.hub.node)
+                .await?
+                .then_some(Outcome::CallerHungUp),
             Left::LetGo(outcome) => {
                 sweep::let_go(&mut tx, self.call).await?;
                 if let Some(outcome) = outcome {
                     progress::note_outcome(&mut tx, self.call, outcome).await?;
                 }
+                None
             }
+        };
+        if let Some(outcome) = outcome {
+            call::close::close(&mut tx, self.call, outcome).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(outcome.is_some())
     }
 }

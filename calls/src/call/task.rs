@@ -49,8 +49,8 @@ pub(super) struct Task {
     socket: Option<Socket>,
     /// Since when there is no socket.
     gone: Option<Duration>,
-    /// The call's place here, for as long as this lives.
-    _seat: Seat,
+    /// The call's place here.
+    seat: Seat,
     tools: mpsc::Sender<ToolDone>,
     seldom: Seldom,
     quality: Quality,
@@ -68,6 +68,8 @@ enum End {
     LetGo(Option<Outcome>),
     /// Another node carries it on.
     Moved,
+    /// Twilio stopped its stream.
+    Stopped,
     /// Somebody else says that it is over.
     AlreadyOver,
 }
@@ -113,7 +115,7 @@ impl Task {
             scribe,
             socket: Some(socket),
             gone: None,
-            _seat: seat,
+            seat,
             tools,
             seldom: Seldom::new(tools_done, sockets, over),
             quality: Quality::starting(Duration::ZERO),
@@ -286,20 +288,24 @@ impl Task {
             lease,
             scribe,
             socket,
+            seat,
             ..
         } = self;
+        // Led back by another node, it may come here again at once, and is not to find us leaving.
+        let _seat = (!matches!(end, End::Stopped)).then_some(seat);
         let (how, close) = match end {
             End::Over(outcome) => (Left::Ended(outcome), true),
             End::LetGo(outcome) => (Left::LetGo(outcome), false),
             End::Moved => (Left::LetGo(None), false),
+            End::Stopped => (Left::Stopped, false),
             End::AlreadyOver => (Left::Ended(Outcome::CallerHungUp), true),
         };
         // Written before the socket closes: Twilio asks at once what now.
-        scribe.leave(how).await;
+        let is_over = scribe.leave(how).await;
         if let Some(socket) = socket {
             socket.end().await;
         }
-        if matches!(end, End::Moved) {
+        if matches!(end, End::Moved) || (matches!(end, End::Stopped) && !is_over) {
             lease.hand_over();
         } else {
             lease.release().await;

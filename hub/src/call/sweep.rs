@@ -129,6 +129,16 @@ async fn missed_before(hub: &Hub, tenant: TenantId, call: CallId) -> anyhow::Res
 
 /// Whether no node carries the call, so that nobody hears it. Locks its row.
 pub async fn is_uncarried(tx: &mut crate::db::Tx, call: CallId) -> Result<bool> {
+    Ok(carrier(tx, call).await?.is_some_and(|node| node.is_none()))
+}
+
+/// Whether this node carries the call. Locks its row.
+pub async fn is_carried_by(tx: &mut crate::db::Tx, call: CallId, node: &str) -> Result<bool> {
+    Ok(carrier(tx, call).await?.flatten().as_deref() == Some(node))
+}
+
+/// Who carries the call, if there is such a call and anybody does. Locks its row.
+async fn carrier(tx: &mut crate::db::Tx, call: CallId) -> Result<Option<Option<String>>> {
     let tenant = tx.tenant();
     let found = sqlx::query_scalar!(
         "SELECT node FROM calls WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
@@ -137,7 +147,7 @@ pub async fn is_uncarried(tx: &mut crate::db::Tx, call: CallId) -> Result<bool> 
     )
     .fetch_optional(&mut **tx)
     .await?;
-    Ok(found.is_some_and(|node| node.is_none()))
+    Ok(found)
 }
 
 /// No node carries the call any more: it was handed over, or connected to a person.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use connectors::twilio::stream::{self, Event, Media};
-use hub::call::Outcome;
+use hub::call::{Outcome, Source};
 
 use super::{End, Task};
 use crate::call::scribe::Note;
@@ -144,6 +144,8 @@ impl Task {
                 self.socket = None;
                 return Some(if self.transfer_unknown.is_some_and(|until| now < until) {
                     End::LetGo(None)
+                } else if self.call.source == Source::Twilio {
+                    End::Stopped
                 } else {
                     End::Over(Outcome::CallerHungUp)
                 });
