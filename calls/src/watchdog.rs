@@ -156,25 +156,36 @@ impl Watch {
         }
     }
 
+    /// Before its stream is stopped the call is nobody's: a node that was only taken for dead would think that the caller
+    /// hung up. Where Twilio does not do it, the call is the dead node's again, so that it is tried again.
     async fn lead_back(&self, open: &Open) -> anyhow::Result<()> {
-        if !self.take_from_the_dead(open).await? {
+        let node = open.node.as_deref().unwrap_or_default();
+        if !self.take_from(node, open).await? {
             return Ok(());
         }
-        tracing::warn!(call.id = %open.call, node = open.node, "Call {} is led back from a dead node", open.call);
-        let rest = self.exchange.rest(&self.number(open).await?).await?;
-        let document =
-            Document::new().redirect(&self.exchange.hub.config.public("/webhooks/twilio/voice/resume"));
-        match rest.redirect_call(&open.provider_id, &document.finish()).await? {
-            Found::Done => Ok(()),
-            Found::Over => self.lost(open, Outcome::Lost).await,
+        tracing::warn!(call.id = %open.call, node, "Call {} is led back from a dead node", open.call);
+        match self.redirect(open).await {
+            Ok(Found::Done) => Ok(()),
+            Ok(Found::Over) => self.lost(open, Outcome::Lost).await,
+            Err(fault) => {
+                let mut tx = self.exchange.hub.db.tenant(open.tenant).await?;
+                sweep::give_back(&mut tx, open.call, node).await?;
+                tx.commit().await?;
+                Err(fault)
+            }
         }
     }
 
-    /// Before its stream is stopped the call is nobody's: a node that was only taken for dead would think that the caller
-    /// hung up. `false` when another carries it by now.
-    async fn take_from_the_dead(&self, open: &Open) -> hub::Result<bool> {
+    async fn redirect(&self, open: &Open) -> anyhow::Result<Found> {
+        let rest = self.exchange.rest(&self.number(open).await?).await?;
+        let document =
+            Document::new().redirect(&self.exchange.hub.config.public("/webhooks/twilio/voice/resume"));
+        Ok(rest.redirect_call(&open.provider_id, &document.finish()).await?)
+    }
+
+    /// `false` when another carries it by now.
+    async fn take_from(&self, node: &str, open: &Open) -> hub::Result<bool> {
         let mut tx = self.exchange.hub.db.tenant(open.tenant).await?;
-        let node = open.node.as_deref().unwrap_or_default();
         let is_theirs = sweep::is_carried_by(&mut tx, open.call, node).await?;
         if is_theirs {
             sweep::let_go(&mut tx, open.call).await?;

@@ -21,6 +21,7 @@ mod live;
 mod load;
 mod messages;
 mod nginx;
+mod ruler;
 mod stop;
 mod tidy;
 mod topology;

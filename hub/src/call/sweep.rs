@@ -152,11 +152,24 @@ async fn carrier(tx: &mut crate::db::Tx, call: CallId) -> Result<Option<Option<S
 
 /// No node carries the call any more: it was handed over, or connected to a person.
 pub async fn let_go(tx: &mut crate::db::Tx, call: CallId) -> Result<()> {
+    carry(tx, call, None).await
+}
+
+/// The call is this node's again, if it is nobody's: it was let go for something that did not come about.
+pub async fn give_back(tx: &mut crate::db::Tx, call: CallId, node: &str) -> Result<()> {
+    if is_uncarried(tx, call).await? {
+        carry(tx, call, Some(node)).await?;
+    }
+    Ok(())
+}
+
+async fn carry(tx: &mut crate::db::Tx, call: CallId, node: Option<&str>) -> Result<()> {
     let tenant = tx.tenant();
     sqlx::query!(
-        "UPDATE calls SET node = NULL WHERE tenant_id = $1 AND id = $2",
+        "UPDATE calls SET node = $3 WHERE tenant_id = $1 AND id = $2",
         tenant.uuid(),
-        call.uuid()
+        call.uuid(),
+        node
     )
     .execute(&mut **tx)
     .await?;

@@ -11,7 +11,7 @@ use super::office::{CALLER, OURS, Office};
 
 const SALES: &str = "+15550177";
 
-fn faults(path: &str, kinds: &[RestFaultKind]) -> Faults {
+pub(super) fn faults(path: &str, kinds: &[RestFaultKind]) -> Faults {
     let rest: VecDeque<_> = kinds
         .iter()
         .map(|kind| RestFault {

@@ -2,9 +2,11 @@
 
 use hub::call::sweep;
 use loadtest::openai::Script;
+use loadtest::twilio::RestFaultKind;
 use serde_json::{Value, json};
 
 use super::office::{CALLER, OURS, Office, serve};
+use super::rest::faults;
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
@@ -88,4 +90,35 @@ async fn a_call_of_a_node_that_is_gone_is_led_back() {
     assert_eq!(call["resumes"], 1);
     caller.hang_up();
     assert_eq!(office.ended_call().await["outcome"], "caller_hung_up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_could_not_be_led_back_is_tried_again() {
+    let office = Office::open(Script::default()).await;
+    let caller = office.twilio.call(CALLER, OURS).unwrap();
+    caller.first_audio().await.unwrap();
+    let live = "SELECT coalesce((SELECT to_jsonb(c) FROM calls c WHERE state = 'live' AND node IS NOT NULL), 'null')";
+    office.until(live, Value::is_object).await;
+    let refused = RestFaultKind::Refused { status: 403 };
+    office.twilio.set_faults(faults("/Calls/", &[refused]));
+    let mut admin = office.world.admin().await;
+    sqlx::query("UPDATE calls SET node = 'calls-gone'")
+        .execute(&mut admin)
+        .await
+        .unwrap();
+    office
+        .twilio
+        .wait_for("rest", |rest| rest["status"] == 403)
+        .await
+        .unwrap();
+    let given_back = "SELECT coalesce((SELECT to_jsonb(c) FROM calls c WHERE node = 'calls-gone'), 'null')";
+    office.until(given_back, Value::is_object).await;
+    // Otherwise the next try is when the claim to look after the call is over, 20 s later.
+    office.world.flush_redis().await;
+    caller
+        .wait("two streams", PATIENCE, |moments| moments.streams == 2)
+        .await
+        .unwrap();
+    caller.hang_up();
+    office.ended_call().await;
 }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use worker::{Job, Outcome, Registry};
 
 use super::{Chore, Log, Worker, chore, count, enqueue, eventually, noting};
+use crate::ruler::within;
 
 /// Begins, and never ends by itself.
 fn stuck(log: &Log) -> Registry {
@@ -34,8 +35,18 @@ async fn a_dead_workers_job_is_taken_over_when_its_lease_is_over() {
     enqueue(&world.hub, tenant, [chore("paint")]).await;
     eventually("it was begun", async || log.count("paint") == 1).await;
     doomed.kill().await;
-    let heir = Worker::start(&world, noting(&log)).await;
-    eventually("it is done", async || count(&world, "done").await == 1).await;
+    let taken_over = async {
+        let heir = Worker::start(&world, noting(&log)).await;
+        eventually("it is done", async || count(&world, "done").await == 1).await;
+        heir
+    };
+    let heir = within(
+        &world,
+        Duration::from_secs(6),
+        "when its lease is over",
+        taken_over,
+    )
+    .await;
     assert_eq!(log.count("paint"), 2);
     heir.stop().await;
 }
@@ -179,10 +190,10 @@ async fn flushing_redis_again_and_again_under_load_loses_nothing_and_doubles_not
         }
     }
     world.flush_redis().await;
-    eventually("all are done", async || {
+    let done = eventually("all are done", async || {
         count(&world, "done").await == i64::try_from(JOBS).unwrap()
-    })
-    .await;
+    });
+    within(&world, Duration::from_secs(10), "soon after the last flush", done).await;
     println!(
         "{JOBS} jobs with {} flushes in {:?}",
         JOBS / 140 + 1,
@@ -208,8 +219,11 @@ async fn jobs_go_on_within_seconds_while_redis_is_away_and_after_it_came_back() 
     world.redis().kill();
     for n in 0..3 {
         let name = format!("without {n}");
-        enqueue(&world.hub, tenant, [chore(&name)]).await;
-        eventually("it is done without Redis", async || log.count(&name) == 1).await;
+        let done = async {
+            enqueue(&world.hub, tenant, [chore(&name)]).await;
+            eventually("it is done without Redis", async || log.count(&name) == 1).await;
+        };
+        within(&world, Duration::from_secs(8), "within seconds", done).await;
     }
     world.redis().start_again().await;
     enqueue(&world.hub, tenant, [chore("after")]).await;
@@ -245,8 +259,11 @@ async fn a_flood_of_one_tenant_does_not_keep_another_waiting() {
     let mut longest_queue = 0;
     for n in 0..10 {
         let (before, name) = (log.len(), format!("modest {n}"));
-        enqueue(&world.hub, modest, [chore(&name)]).await;
-        eventually("it is done in the flood", async || log.count(&name) == 1).await;
+        let done = async {
+            enqueue(&world.hub, modest, [chore(&name)]).await;
+            eventually("it is done in the flood", async || log.count(&name) == 1).await;
+        };
+        within(&world, Duration::from_secs(1), "beside the flood", done).await;
         longest_queue = longest_queue.max(log.len() - before);
     }
     println!(

@@ -9,6 +9,10 @@ use hub::{Hub, keys};
 use serde_json::json;
 
 use super::{Node, Screen, emit};
+use crate::ruler::within;
+
+/// Well before a heartbeat.
+const SOON: Duration = Duration::from_secs(5);
 
 /// Commits an event without telling Redis, as a process does that is killed right after its commit.
 async fn emit_untold(world: &World, tenant: TenantId, words: &str) {
@@ -45,8 +49,7 @@ async fn a_gap_is_read_as_soon_as_the_next_number_comes() {
     let mut screen = Screen::open(&node, &ann).await;
     emit_untold(&world, acme, "untold").await;
     emit(&world.hub, acme, "told").await;
-    // Its patience is shorter than a heartbeat's pause.
-    screen.upto(2).await;
+    within(&world, SOON, "with the next number", screen.upto(2)).await;
     assert_eq!(screen.heard, ["untold", "told"]);
 }
 
@@ -58,7 +61,7 @@ async fn a_lost_publication_is_noticed_though_nothing_follows() {
     let node = Node::start(&world.hub).await;
     let mut screen = Screen::open(&node, &ann).await;
     emit_untold(&world, acme, "untold").await;
-    screen.upto(1).await;
+    within(&world, SOON, "by itself", screen.upto(1)).await;
 }
 
 #[tokio::test]
