@@ -27,6 +27,8 @@ const RETRIES_MAX: u32 = 120;
 pub(crate) enum Note {
     Turn(NewTurn),
     Agent(AgentKind),
+    /// The stream came back here, from wherever it was led.
+    Back(AgentKind),
     /// The caller is being connected to a person; or is not, after all.
     Transferring(bool),
     Partial(Partial),
@@ -139,6 +141,9 @@ impl Desk {
                             agent,
                         },
                     );
+                }
+                Note::Back(agent) => {
+                    self.insist(|| self.take_up(agent)).await;
                 }
                 Note::Agent(agent) => {
                     self.insist(|| self.set_agent(agent)).await;

@@ -222,6 +222,7 @@ impl Task {
         tracing::info!(call.id = %self.call.id, "Call {}'s stream came back", self.call.id);
         self.socket = Some(arrived.socket);
         self.gone = None;
+        self.scribe.note(Note::Back(self.agent.kind()));
         self.quality = Quality::starting(self.now());
         // What waited at the old socket was lost with it.
         self.machine.stream_replaced(self.now());
