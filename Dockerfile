@@ -19,17 +19,19 @@ COPY api/Cargo.toml api/
 COPY calls/Cargo.toml calls/
 COPY worker/Cargo.toml worker/
 COPY loadtest/Cargo.toml loadtest/
+COPY fake-wa/Cargo.toml fake-wa/
 RUN mkdir -p src tests/it && echo 'fn main() {}' > src/main.rs && echo > tests/it/main.rs \
-    && for crate in hub connectors api calls worker loadtest; do mkdir -p $crate/src && echo > $crate/src/lib.rs; done \
+    && for crate in hub connectors api calls worker loadtest fake-wa; do mkdir -p $crate/src && echo > $crate/src/lib.rs; done \
+    && mkdir -p fake-wa/tests/whatsapp && echo > fake-wa/tests/whatsapp/main.rs && echo 'fn main() {}' > fake-wa/src/main.rs \
     && if grep -q '^\[\[bin\]\]' loadtest/Cargo.toml; then echo 'fn main() {}' > loadtest/src/main.rs; fi
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    cargo build --release --locked --workspace --features otlp,sentry,swagger
+    cargo build --release --locked --workspace --exclude fake-wa --features otlp,sentry,swagger
 COPY . .
 COPY --from=web /src/web/dist web/dist
 # Empty crates are older than what they stand for only by the clock of the layer: touch decides.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked --workspace --features otlp,sentry,swagger
+    && cargo build --release --locked --workspace --exclude fake-wa --features otlp,sentry,swagger
 
 FROM nginx:1.28-alpine AS edge
 RUN apk add --no-cache openssl
