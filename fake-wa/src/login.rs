@@ -138,16 +138,11 @@ pub(crate) fn leave(world: &World, connection: &Connection, seat: Option<Seat>) 
         "left",
         json!({"connection": connection.id, "phone": phone, "device": number}),
     );
-    let Some(account) = state.accounts.get_mut(&phone) else {
-        return;
-    };
-    if let Some(device) = account.devices.get_mut(&number)
-        && device
-            .connection
-            .as_ref()
-            .is_some_and(|live| live.id == connection.id)
+    if let Some(account) = state.accounts.get_mut(&phone)
+        && let Some(device) = account.devices.get_mut(&number)
+        && device.connection.as_ref().is_some_and(|live| live.id == connection.id)
     {
         device.connection = None;
-        crate::presence::gone(&mut state, phone);
     }
+    crate::presence::gone(&mut state, phone);
 }

@@ -84,8 +84,9 @@ impl Customer {
                 .await
                 .context("change a message");
         }
-        let mut options = SendOptions::default();
-        options.message_id = said.id;
+        let options = said.id.map_or_else(SendOptions::default, |id| {
+            SendOptions::default().with_message_id(id)
+        });
         let sent = client
             .send_message_with_options(to, message, options)
             .await
@@ -165,7 +166,7 @@ impl Customer {
         let (enc_hash, length) = (Some(up.file_enc_sha256.to_vec()), Some(up.file_length));
         let at = Some(up.media_key_timestamp);
         macro_rules! file {
-            ($message:ident { $($field:ident: $value:expr),* }) => {
+            ($message:ident, $($field:ident = $value:expr),*) => {
                 MessageField::some(wa::message::$message {
                     mimetype: mime, url, direct_path: path, media_key: key, file_sha256: hash,
                     file_enc_sha256: enc_hash, file_length: length, media_key_timestamp: at,
@@ -175,18 +176,14 @@ impl Customer {
         }
         let mut message = wa::Message::default();
         match kind {
-            MediaType::Image => message.image_message = file!(ImageMessage { caption }),
-            MediaType::Video => message.video_message = file!(VideoMessage { caption }),
+            MediaType::Image => message.image_message = file!(ImageMessage, caption = caption),
+            MediaType::Video => message.video_message = file!(VideoMessage, caption = caption),
             MediaType::Audio => {
-                message.audio_message = file!(AudioMessage {
-                    ptt: Some(media.kind == "voice")
-                });
+                message.audio_message = file!(AudioMessage, ptt = Some(media.kind == "voice"));
             }
             _ => {
-                message.document_message = file!(DocumentMessage {
-                    file_name: media.name.clone(),
-                    caption
-                });
+                let file_name = media.name.clone();
+                message.document_message = file!(DocumentMessage, file_name = file_name, caption = caption);
             }
         }
         Ok(message)

@@ -21,6 +21,10 @@ const PRIVACY: [(&str, &str); 8] = [
 ];
 
 pub(super) fn answer(world: &World, phone: Phone, namespace: &str, request: &Node) -> Node {
+    // A token, a dirty bit, a changed setting: taken note of.
+    if stanza::attr(request, "type") == "set" {
+        return stanza::result(request, Vec::new());
+    }
     match namespace {
         "abt" => {
             let props = [
@@ -42,10 +46,7 @@ pub(super) fn answer(world: &World, phone: Phone, namespace: &str, request: &Nod
         }
         "blocklist" => stanza::result(request, vec![plain("list", &[("dhash", "0")])]),
         "w:mex" => stanza::result(request, vec![time_lock(world)]),
-        // A ping, a dirty bit, statistics, a token: taken note of.
-        "w:p" | "urn:xmpp:whatsapp:dirty" | "w:stats" | "privacy_token" => {
-            stanza::result(request, Vec::new())
-        }
+        "w:p" => stanza::result(request, Vec::new()),
         other => {
             world
                 .ledger

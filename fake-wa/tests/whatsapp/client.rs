@@ -37,13 +37,16 @@ pub(crate) struct Commits {
     pub(crate) texts: Mutex<Vec<String>>,
 }
 
+/// The library takes the hook for itself.
+struct Hook(Arc<Commits>);
+
 #[async_trait]
-impl InboundDurabilityHook for Commits {
+impl InboundDurabilityHook for Hook {
     async fn on_messages(&self, _client: Arc<Client>, batch: &[InboundMessage]) -> anyhow::Result<()> {
         use whatsapp_rust::proto_helpers::MessageExt;
-        self.asked.send_modify(|asked| *asked += 1);
-        anyhow::ensure!(!self.refuse.load(Ordering::SeqCst), "the database is away");
-        let mut texts = self.texts.lock().unwrap();
+        self.0.asked.send_modify(|asked| *asked += 1);
+        anyhow::ensure!(!self.0.refuse.load(Ordering::SeqCst), "the database is away");
+        let mut texts = self.0.texts.lock().unwrap();
         texts.extend(
             batch
                 .iter()
@@ -87,7 +90,7 @@ impl Process {
             .with_transport_factory(TokioWebSocketTransportFactory::new().with_url(server.socket_url()))
             .with_http_client(NoHttp)
             .with_version((2, 3000, 0))
-            .with_inbound_durability_hook(Arc::<Commits>::clone(&commits))
+            .with_inbound_durability_hook(Hook(Arc::clone(&commits)))
             .skip_history_sync()
             .build()
             .await
