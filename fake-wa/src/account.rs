@@ -27,7 +27,6 @@ const KEY_INDEX_PREFIX: [u8; 2] = [6, 2];
 pub(crate) struct Device {
     /// The Noise key that it logs in with.
     pub(crate) noise: [u8; 32],
-    pub(crate) identity: [u8; 32],
     /// Its identity, signed by the phone and by itself.
     pub(crate) signed_identity: Vec<u8>,
     pub(crate) bundle: Option<Bundle>,
@@ -38,10 +37,9 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(noise: [u8; 32], identity: [u8; 32]) -> Self {
+    pub(crate) fn new(noise: [u8; 32]) -> Self {
         Self {
             noise,
-            identity,
             signed_identity: Vec::new(),
             bundle: None,
             connection: None,

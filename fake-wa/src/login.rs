@@ -140,7 +140,10 @@ pub(crate) fn leave(world: &World, connection: &Connection, seat: Option<Seat>) 
     );
     if let Some(account) = state.accounts.get_mut(&phone)
         && let Some(device) = account.devices.get_mut(&number)
-        && device.connection.as_ref().is_some_and(|live| live.id == connection.id)
+        && device
+            .connection
+            .as_ref()
+            .is_some_and(|live| live.id == connection.id)
     {
         device.connection = None;
     }

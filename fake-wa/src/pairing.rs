@@ -37,8 +37,8 @@ pub(crate) struct Offer {
     identity: [u8; 32],
     refs: Vec<String>,
     code: Option<code::CodeOffer>,
-    /// The device that it is about to be.
-    taken: Option<(Phone, u16)>,
+    /// The device that it is about to be, and the request that told it so.
+    taken: Option<(Phone, u16, String)>,
 }
 
 /// All newcomers, by connection.
@@ -146,7 +146,6 @@ fn accept(world: &World, state: &mut State, connection: u64, phone: Phone, secre
     account.next_device += 1;
     let account = account.clone();
     let offer = state.offers.of(connection)?;
-    offer.taken = Some((phone, number));
     let signed = sign(&account, number, &offer.identity)?.encode_to_vec();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).context("key the container")?;
     mac.update(&signed);
@@ -167,7 +166,9 @@ fn accept(world: &World, state: &mut State, connection: u64, phone: Phone, secre
         NodeBuilder::new("biz").attr("name", account.name.clone()).build(),
         client_props(account.by_lid),
     ]);
-    offer.connection.send(request("md", vec![success.build()]));
+    let told = request("md", vec![success.build()]);
+    offer.taken = Some((phone, number, stanza::attr(&told, "id")));
+    offer.connection.send(told);
     world
         .ledger
         .record("pairing.accepted", json!({"phone": phone, "device": number}));
@@ -228,19 +229,19 @@ pub(crate) fn sign_both(
 pub(crate) fn answered(world: &World, connection: &Connection, answer: &Node) -> Result<()> {
     let mut state = world.state();
     let offer = state.offers.of(connection.id)?;
-    let Some((phone, number)) = offer.taken else {
-        // The receipt of the refs.
+    let answers = |(_, _, id): &mut (Phone, u16, String)| stanza::attr(answer, "id") == *id;
+    let Some((phone, number, _)) = offer.taken.take_if(answers) else {
+        // The receipt of the refs, which may come after the scan.
         return Ok(());
     };
     let Some(signed) = answer.get_optional_child("pair-device-sign") else {
-        offer.taken = None;
         world.ledger.record(
             "pairing.refused",
             json!({"phone": phone, "device": number, "answer": stanza::attr(answer, "type")}),
         );
         return Ok(());
     };
-    let mut device = Device::new(offer.noise, offer.identity);
+    let mut device = Device::new(offer.noise);
     device.signed_identity = stanza::child_bytes(signed, "device-identity")?;
     state.account(phone)?.devices.insert(number, device);
     state.tell_devices(phone, "add", number)?;

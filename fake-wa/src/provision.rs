@@ -38,7 +38,7 @@ pub(crate) fn provision(world: &World, phone: Phone, name: &str) -> Result<Provi
         Ok(pair.public_key.public_key_bytes().try_into()?)
     };
     let identity = key(&record.identity_key)?;
-    let mut device = Device::new(key(&record.noise_key)?, identity);
+    let mut device = Device::new(key(&record.noise_key)?);
     device.signed_identity = whatsapp_rust::wacore::store::device::account_serde::to_bytes(&signed);
     device.wants_keys = false;
     device.bundle = Some(Bundle {

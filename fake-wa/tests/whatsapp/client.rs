@@ -119,7 +119,9 @@ impl Process {
     }
 
     pub(crate) async fn connected(&self) {
-        self.client.wait_for_connected(PATIENCE).await.unwrap();
+        if let Err(error) = self.client.wait_for_connected(PATIENCE).await {
+            panic!("{error}; the client said {:?}", self.events.lock().unwrap());
+        }
     }
 
     /// The first event that gives something, past ones included.

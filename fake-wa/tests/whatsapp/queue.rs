@@ -22,6 +22,12 @@ async fn messages_wait_for_who_is_away() {
                 .unwrap(),
         );
     }
+    for id in &ids {
+        customer
+            .ticked(id, "accepted", Patience::default())
+            .await
+            .unwrap();
+    }
     assert!(server.waiting(business, 1).unwrap() >= 12);
     let process = Process::resume(&server, store).await;
     for (number, id) in ids.iter().enumerate() {
