@@ -49,7 +49,7 @@ async fn words_go_both_ways_with_their_ticks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reactions_edits_deletions_quotes_places_and_contacts_arrive() {
+async fn reactions_quotes_edits_and_deletions_arrive() {
     let server = Server::start(Config::default()).await.unwrap();
     let patience = Patience::default();
     let one = server.customer(phone("+15550100"), "One").await.unwrap();
@@ -112,6 +112,20 @@ async fn reactions_edits_deletions_quotes_places_and_contacts_arrive() {
         .await
         .unwrap();
     assert_eq!(got["about"], json!(id));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_and_contacts_arrive() {
+    let server = Server::start(Config::default()).await.unwrap();
+    let patience = Patience::default();
+    let one = server.customer(phone("+15550100"), "One").await.unwrap();
+    let other = server.customer(phone("+15550101"), "Other").await.unwrap();
+    let text = |text: &str| Some(text.to_owned());
+    let to = |said: Said| Said {
+        to: "+15550101".to_owned(),
+        ..said
+    };
     let place = to(Said {
         location: Some((52.5, 13.4)),
         text: text("The shop"),
