@@ -53,9 +53,12 @@ struct Running {
     handle: BotHandle,
 }
 
+/// Customers by number and device.
+type ByDevice = BTreeMap<(Phone, u16), Arc<Customer>>;
+
 /// All customers of a server.
 #[derive(Clone, Default)]
-pub(crate) struct Customers(Arc<Mutex<BTreeMap<(Phone, u16), Arc<Customer>>>>);
+pub(crate) struct Customers(Arc<Mutex<ByDevice>>);
 
 impl Customers {
     pub(crate) async fn add(&self, server: &Server, phone: Phone, name: &str) -> Result<Arc<Customer>> {
@@ -196,21 +199,15 @@ impl Customer {
     /// Waits until one of its own messages was `accepted`, `delivered`, `read` or `played`.
     pub async fn ticked(&self, id: &str, tick: &str, patience: Patience) -> Result<()> {
         let concerns = |news: &Value| {
-            let ids = news["ids"].as_array();
-            ids.is_some_and(|ids| ids.iter().any(|known| known == id)) && news["tick"] == tick
+            let ids = news.get("ids").and_then(Value::as_array);
+            let about = ids.is_some_and(|ids| ids.iter().any(|known| known == id));
+            about && news.get("tick").is_some_and(|known| known == tick)
         };
         self.heard("receipt", patience, concerns).await.map(|_| ())
     }
 
-    /// How often it has got a message, and whether it could read it.
+    /// How often it has got a message that it could read.
     pub fn copies(&self, id: &str) -> u64 {
-        let messages = self.news(0);
-        let of_it = messages
-            .iter()
-            .filter(|news| news.kind == "message" && news.data["id"] == id);
-        of_it
-            .filter_map(|news| news.data["copies"].as_u64())
-            .max()
-            .unwrap_or(0)
+        self.news.copies(id)
     }
 }

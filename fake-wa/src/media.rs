@@ -62,7 +62,7 @@ pub(crate) async fn upload(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let path = format!("/v/{kind}/{token}");
-    let mut told = json!({"url": format!("https://{}{path}", world.address), "direct_path": path});
+    let url = format!("https://{}{path}", world.address);
     let mut shelf = world.shelf.0.lock().unwrap_or_else(PoisonError::into_inner);
     if upload.resume.is_some() {
         let state = if shelf.contains_key(&token) {
@@ -70,15 +70,14 @@ pub(crate) async fn upload(
         } else {
             "0"
         };
-        told["resume"] = json!(state);
-        return Json(told).into_response();
+        return Json(json!({"url": url, "direct_path": path, "resume": state})).into_response();
     }
     world.ledger.record(
         "upload",
         json!({"kind": kind, "token": token, "size": body.len()}),
     );
     shelf.insert(token, body);
-    Json(told).into_response()
+    Json(json!({"url": url, "direct_path": path})).into_response()
 }
 
 /// `GET /v/{kind}/{token}`.

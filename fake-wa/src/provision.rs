@@ -56,7 +56,7 @@ pub(crate) fn provision(world: &World, phone: Phone, name: &str) -> Result<Provi
     record.lid = Some(phone.lid_device(number));
     record.lid_migrated = account.by_lid;
     record.account = Some(std::sync::Arc::new(signed));
-    record.push_name = account.name.clone();
+    record.push_name.clone_from(&account.name);
     record.server_has_prekeys = true;
     record.server_cert_chain = Some(world.identity.pinned()?);
     state.tell_devices(phone, "add", number)?;

@@ -99,19 +99,15 @@ impl Record {
             let rivals = stays.iter().skip(index + 1).take_while(|newer| {
                 (newer.phone, newer.device) == (older.phone, older.device) && newer.from_us < end_us
             });
-            for newer in rivals {
-                let for_us = end_us
+            let overlaps = rivals.map(|newer| Overlap {
+                phone: older.phone,
+                device: older.device,
+                connections: [older.connection, newer.connection],
+                for_us: end_us
                     .min(newer.until_us.unwrap_or(now_us))
-                    .saturating_sub(newer.from_us);
-                if for_us > margin_us {
-                    found.push(Overlap {
-                        phone: older.phone,
-                        device: older.device,
-                        connections: [older.connection, newer.connection],
-                        for_us,
-                    });
-                }
-            }
+                    .saturating_sub(newer.from_us),
+            });
+            found.extend(overlaps.filter(|overlap| overlap.for_us > margin_us));
         }
         found
     }

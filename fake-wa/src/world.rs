@@ -1,4 +1,5 @@
 //! All that the server knows: its key, its accounts, groups and offers, its faults and its records.
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -70,10 +71,10 @@ impl State {
 
     /// The account, opened now if need be.
     pub(crate) fn open_account(&mut self, phone: Phone, name: &str) -> Result<&mut Account> {
-        if !self.accounts.contains_key(&phone) {
-            self.accounts.insert(phone, Account::new(phone, name)?);
+        match self.accounts.entry(phone) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(free) => Ok(free.insert(Account::new(phone, name)?)),
         }
-        self.account(phone)
     }
 
     /// Tells whom it concerns that a device came or went.

@@ -6,7 +6,7 @@ use whatsapp_rust::async_trait;
 use whatsapp_rust::wacore::net::{HttpClient, HttpRequest, HttpResponse};
 
 /// A media request at most.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// See the module.
 pub(super) struct PlainHttp(reqwest::Client);

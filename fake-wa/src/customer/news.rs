@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use whatsapp_rust::Jid;
 use whatsapp_rust::proto_helpers::MessageExt;
 use whatsapp_rust::wacore::types::events::{Event, InboundMessage};
@@ -76,8 +76,14 @@ impl News {
             kept.0
         };
         let mut told = read(inbound);
-        told["copies"] = json!(copies);
-        self.ledger.record("message", told);
+        told.insert("copies".to_owned(), json!(copies));
+        self.ledger.record("message", Value::Object(told));
+    }
+
+    /// How often it has got a message.
+    pub(super) fn copies(&self, id: &str) -> u64 {
+        let messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.get(id).map_or(0, |(copies, _)| *copies)
     }
 
     /// A message that it has got.
@@ -100,17 +106,20 @@ fn tick(kind: &ReceiptType) -> String {
     }
 }
 
-fn read(inbound: &InboundMessage) -> Value {
+fn read(inbound: &InboundMessage) -> Map<String, Value> {
     let (info, source) = (&inbound.info, &inbound.info.source);
-    let message = inbound.message.get_base_message();
-    let mut told = json!({
-        "id": info.id, "from": who(&source.sender), "chat": who(&source.chat), "name": info.push_name,
-        "from_me": source.is_from_me, "offline": info.is_offline, "kind": "other",
-    });
-    for (key, value) in content(message) {
-        told[key] = value;
-    }
-    told
+    let envelope = [
+        ("id", json!(info.id)),
+        ("from", json!(who(&source.sender))),
+        ("chat", json!(who(&source.chat))),
+        ("name", json!(info.push_name)),
+        ("from_me", json!(source.is_from_me)),
+        ("offline", json!(info.is_offline)),
+        ("kind", json!("other")),
+    ];
+    let said = content(inbound.message.get_base_message());
+    let all = envelope.into_iter().chain(said);
+    all.map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// What a message is and what it says.

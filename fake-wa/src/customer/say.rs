@@ -142,7 +142,7 @@ impl Customer {
                 ..Default::default()
             });
         } else {
-            message.conversation = said.text.clone();
+            message.conversation.clone_from(&said.text);
         }
         Ok(message)
     }
