@@ -64,7 +64,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
 async fn come(url: String, session: Provisioned) -> Result<Arc<Customer>> {
     let customer = Arc::new(Customer::new(url, &session).await?);
-    customer.come(Patience(Duration::from_secs(120))).await?;
+    customer.come(Patience(Duration::from_mins(2))).await?;
     Ok(customer)
 }
 

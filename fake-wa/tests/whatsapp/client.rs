@@ -13,7 +13,7 @@ use whatsapp_rust::wacore::store::traits::DeviceStore;
 use whatsapp_rust::wacore::types::events::{ChannelEventHandler, Event, InboundMessage};
 use whatsapp_rust::{Client, InboundDurabilityHook, anyhow, async_trait};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) fn phone(text: &str) -> fake_wa::Phone {
     text.parse().unwrap()
@@ -126,19 +126,18 @@ impl Process {
 
     /// The first event that gives something, past ones included.
     pub(crate) async fn event<T>(&self, what: &str, find: impl Fn(&Event) -> Option<T>) -> T {
-        let mut count = self.count.clone();
-        let wait = async {
-            loop {
-                count.mark_unchanged();
-                if let Some(found) = self.events.lock().unwrap().iter().find_map(|event| find(event)) {
-                    return found;
-                }
-                count.changed().await.expect("the client lives");
-            }
-        };
-        tokio::time::timeout(PATIENCE, wait)
-            .await
-            .unwrap_or_else(|_| panic!("no {what}; the client said {:?}", self.events.lock().unwrap()))
+        let (mut count, mut found) = (self.count.clone(), None);
+        let seen = count.wait_for(|_| {
+            found = self.events.lock().unwrap().iter().find_map(|event| find(event));
+            found.is_some()
+        });
+        let waited = tokio::time::timeout(PATIENCE, seen).await.is_ok();
+        assert!(
+            waited,
+            "no {what}; the client said {:?}",
+            self.events.lock().unwrap()
+        );
+        found.expect("the client lives as long as its test")
     }
 
     pub(crate) async fn qr(&self) -> String {
