@@ -132,9 +132,6 @@ pub(crate) fn scan(world: &World, qr: &str, phone: Phone) -> Result<u16> {
     if offer.noise != shown.noise || offer.identity != shown.identity {
         bail!("the QR names other keys than the connection that shows it");
     }
-    if offer.taken.is_some() {
-        bail!("the QR has been scanned already");
-    }
     let connection = offer.connection.id;
     accept(world, &mut state, connection, phone, &shown.secret)
 }
@@ -166,6 +163,8 @@ fn accept(world: &World, state: &mut State, connection: u64, phone: Phone, secre
         NodeBuilder::new("biz").attr("name", account.name.clone()).build(),
         client_props(account.by_lid),
     ]);
+    // A QR links one device.
+    offer.refs.clear();
     let told = request("md", vec![success.build()]);
     offer.taken = Some((phone, number, stanza::attr(&told, "id")));
     offer.connection.send(told);
@@ -248,7 +247,7 @@ pub(crate) fn answered(world: &World, connection: &Connection, answer: &Node) ->
     world
         .ledger
         .record("paired", json!({"phone": phone, "device": number}));
+    // The client closes at this, and takes another close for the end of its next connection.
     connection.send(stream_error(Some(515), None));
-    connection.close();
     Ok(())
 }

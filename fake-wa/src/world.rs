@@ -113,10 +113,16 @@ impl State {
         };
         if let Some(connection) = device.connection.take() {
             self.record.ending(connection.id, end);
+            let restart = error
+                .as_ref()
+                .is_some_and(|error| stanza::attr(error, "code") == "515");
             if let Some(error) = error {
                 connection.send(error);
             }
-            connection.close();
+            // At a restart the client closes by itself, and takes another close for the end of its next connection.
+            if !restart {
+                connection.close();
+            }
         }
     }
 }
