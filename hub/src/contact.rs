@@ -22,6 +22,8 @@ pub enum IdentityKind {
     Instagram,
     /// A visitor of a web chat.
     Visitor,
+    /// WhatsApp's own name of somebody who hides their number, or of a group.
+    Whatsapp,
 }
 
 impl IdentityKind {
@@ -31,6 +33,7 @@ impl IdentityKind {
             Self::Mail => "mail",
             Self::Instagram => "instagram",
             Self::Visitor => "visitor",
+            Self::Whatsapp => "whatsapp",
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::job::{self, NewJob};
 use crate::keys;
 use crate::kv::Kv;
 use crate::live::message;
+use crate::shard;
 
 /// The migrations, embedded.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
@@ -87,6 +88,7 @@ impl Db {
             clock: self.clock.clone(),
             events: Vec::new(),
             jobs: Vec::new(),
+            wakes_shards: false,
             kv: self.kv.clone(),
         })
     }
@@ -205,6 +207,7 @@ pub struct Tx {
     clock: Clock,
     events: Vec<NewEvent>,
     jobs: Vec<NewJob>,
+    wakes_shards: bool,
     kv: Kv,
 }
 
@@ -229,6 +232,11 @@ impl Tx {
         self.jobs.push(job);
     }
 
+    /// Has the commit wake the workers of shards: it changes what they are to do.
+    pub(crate) fn wake_shards(&mut self) {
+        self.wakes_shards = true;
+    }
+
     /// Writes jobs, then events (their lock is held shortest so), commits, then tells Redis. When Redis cannot be told,
     /// screens learn by the heartbeat and jobs by the sweeper.
     pub async fn commit(mut self) -> Result<()> {
@@ -242,6 +250,9 @@ impl Tx {
             feed::append(&mut self.inner, self.tenant, &self.events, self.now).await?
         };
         self.inner.commit().await?;
+        if self.wakes_shards {
+            shard::nudge(&self.kv).await;
+        }
         if published.is_empty() && handed_out.is_empty() {
             return Ok(());
         }

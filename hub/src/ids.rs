@@ -186,6 +186,10 @@ public_id!(
     VisitId
 );
 public_id!(
+    /// A linked session of the tenant's own account.
+    SessionId
+);
+public_id!(
     /// A row without a life of its own: receipts, tokens, links, tool calls.
     RowId
 );

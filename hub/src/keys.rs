@@ -84,3 +84,11 @@ pub(crate) fn all_call_slots() -> [String; 2] {
 pub(crate) fn leader(name: &str) -> String {
     format!("sb:leader:{name}")
 }
+
+/// Wakes the workers of shards: a session to start, something to send. Carries nothing.
+pub const SHARD_NUDGES: &str = "sb:shards:nudges";
+
+/// Carries a pairing's codes to the one process whose staff member watches it. The id is random and lives for minutes.
+pub fn pairing_channel(pairing: &str) -> String {
+    format!("sb:{{pairing:{pairing}}}:news")
+}

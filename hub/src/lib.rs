@@ -40,6 +40,8 @@ pub mod relay;
 pub mod role;
 pub mod seal;
 pub mod serve;
+pub mod session;
+pub mod shard;
 pub mod staff;
 pub mod submission;
 pub mod tasks;

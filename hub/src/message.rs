@@ -1,6 +1,7 @@
 //! Messages of a conversation: how one is appended, answered, sent, listed.
 
 mod append;
+mod carrier;
 mod list;
 mod receive;
 mod reply;
@@ -180,4 +181,16 @@ pub async fn get(tx: &mut Tx, id: MessageId) -> Result<Message> {
     .ok_or(Error::NotFound("message"))?;
     let attachments = crate::attachment::of_message(tx, id).await?;
     Ok(row.with(attachments))
+}
+
+/// The message that a provider knows by this id.
+pub(crate) async fn by_provider_id(tx: &mut Tx, provider_id: &str) -> Result<Option<MessageId>> {
+    let found = sqlx::query_scalar!(
+        r#"SELECT id AS "id: MessageId" FROM messages WHERE tenant_id = $1 AND provider_id = $2"#,
+        tx.tenant().uuid(),
+        provider_id
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found)
 }

@@ -12,8 +12,10 @@ use crate::error::Result;
 use crate::form::Filled;
 use crate::ids::{InboxId, SubmissionId, TenantId};
 use crate::job::{Queue, Work};
+use crate::session::inbound::ChatItem;
 
 pub use intake::Intake;
+pub(crate) use process::chat_provider_id;
 pub use process::process;
 pub use together::process_together;
 
@@ -51,6 +53,8 @@ pub enum Body {
     Sms(Sms),
     /// A filled-in form.
     Form(Filled),
+    /// Something in a WhatsApp chat.
+    Whatsapp(ChatItem),
 }
 
 /// A text message.
@@ -95,6 +99,7 @@ impl Body {
         match self {
             Self::Sms(_) => "sms",
             Self::Form(_) => "form",
+            Self::Whatsapp(_) => "whatsapp",
         }
     }
 }

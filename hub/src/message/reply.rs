@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::route::{self, Route};
+use super::carrier;
+use super::route::Route;
 use super::send::SendMessage;
 use super::{Author, Direction, Message, NewMessage, append, get};
 use crate::Hub;
@@ -72,11 +73,11 @@ async fn say(
         return Ok((said, false));
     }
     let staff = by.staff_id();
+    let mut carrier = None;
     let base = match draft.kind {
         DraftKind::Note => NewMessage::note(conversation, Author::Staff, &draft.body),
         DraftKind::Reply => {
-            let route = route::of(&mut tx, conversation).await?;
-            refuse_opted_out(&route)?;
+            carrier = Some(carrier::of(&mut tx, conversation, Author::Staff).await?);
             NewMessage::outbound(conversation, Author::Staff, &draft.body)
         }
     };
@@ -92,8 +93,8 @@ async fn say(
         }
         other => other?,
     };
-    if draft.kind == DraftKind::Reply {
-        tx.enqueue(send_job(message.id, 1)?);
+    if let Some(carrier) = carrier {
+        carrier.give(&mut tx, message.id, 1, &draft.body).await?;
     }
     tx.commit().await?;
     Ok((message, true))
@@ -101,12 +102,9 @@ async fn say(
 
 /// Texts somebody in their conversation, for the agent's tools and our own answers. Part of the caller's deed.
 pub async fn text(tx: &mut Tx, conversation: ConversationId, author: Author, body: &str) -> Result<Message> {
-    let route = route::of(tx, conversation).await?;
-    if author != Author::System {
-        refuse_opted_out(&route)?;
-    }
+    let carrier = carrier::of(tx, conversation, author).await?;
     let message = append(tx, &NewMessage::outbound(conversation, author, body)).await?;
-    tx.enqueue(send_job(message.id, 1)?);
+    carrier.give(tx, message.id, 1, body).await?;
     Ok(message)
 }
 
@@ -114,9 +112,10 @@ pub async fn text(tx: &mut Tx, conversation: ConversationId, author: Author, bod
 pub async fn retry(hub: &Hub, by: &Principal, id: MessageId) -> Result<Message> {
     let mut tx = hub.db.tenant(by.tenant()).await?;
     let message = get(&mut tx, id).await?;
-    if message.direction == Direction::Out {
-        refuse_opted_out(&route::of(&mut tx, message.conversation_id).await?)?;
+    if message.direction != Direction::Out {
+        return Err(not_failed());
     }
+    let carrier = carrier::of(&mut tx, message.conversation_id, message.author).await?;
     let attempt = sqlx::query_scalar!(
         "UPDATE messages SET state = 'queued', attempt = attempt + 1, provider_id = NULL, sending_at = NULL,
              sent_at = NULL, failure_code = NULL, failure_help = NULL
@@ -126,15 +125,19 @@ pub async fn retry(hub: &Hub, by: &Principal, id: MessageId) -> Result<Message> 
     )
     .fetch_optional(&mut *tx)
     .await?
-    .ok_or_else(|| Error::conflict("not_failed", "only a failed message can be sent again"))?;
-    tx.enqueue(send_job(id, attempt)?);
+    .ok_or_else(not_failed)?;
+    carrier.give(&mut tx, id, attempt, &message.body).await?;
     let message = get(&mut tx, id).await?;
     tx.emit(NewEvent::new("message.updated", &json!({ "message": message }))?);
     tx.commit().await?;
     Ok(message)
 }
 
-fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
+fn not_failed() -> Error {
+    Error::conflict("not_failed", "only a failed message can be sent again")
+}
+
+pub(super) fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
     Ok(NewJob::of(&SendMessage { message })?.once_per(format!("{message}.{attempt}")))
 }
 
@@ -157,7 +160,7 @@ fn check(draft: &Draft) -> Result<()> {
     Ok(())
 }
 
-fn refuse_opted_out(route: &Route) -> Result<()> {
+pub(super) fn refuse_opted_out(route: &Route) -> Result<()> {
     if route.opted_out {
         let what = "They asked for no more texts. They can text START to get them again; or call them.";
         return Err(Error::invalid("opted_out", what));

@@ -1,6 +1,10 @@
 //! From a submission to contact, conversation and message: one transaction, so that a second run finds it done. A STOP is
 //! obeyed in the same one.
 
+mod chat;
+
+pub(crate) use chat::provider_id as chat_provider_id;
+
 use super::{Body, Sms};
 use crate::Hub;
 use crate::attachment::Kept;
@@ -35,16 +39,17 @@ pub async fn process(hub: &Hub, tenant: TenantId, id: SubmissionId) -> Result<()
     let message = match &body {
         Body::Sms(sms) => {
             let said_at = sms.sent_at.unwrap_or(row.received_at);
-            receive_text(&mut tx, row.inbox_id, sms, said_at).await?
+            Some(receive_text(&mut tx, row.inbox_id, sms, said_at).await?)
         }
-        Body::Form(filled) => receive_form(&mut tx, row.inbox_id, filled).await?,
+        Body::Form(filled) => Some(receive_form(&mut tx, row.inbox_id, filled).await?),
+        Body::Whatsapp(item) => chat::receive(&mut tx, row.inbox_id, item).await?,
     };
     sqlx::query!(
         "UPDATE submissions SET processed_at = $3, message_id = $4 WHERE tenant_id = $1 AND id = $2",
         tenant.uuid(),
         id.uuid(),
         now as _,
-        message.uuid()
+        message.map(MessageId::uuid)
     )
     .execute(&mut *tx)
     .await?;

@@ -1,0 +1,249 @@
+//! Sessions: linked connections of a tenant's own account, such as a WhatsApp number as a further device. What a person
+//! wants ([`Desired`]) and what the worker sees ([`Observed`]) are two things: a lost connection never changes the first,
+//! and nothing but a person's word removes what a session has stored.
+
+pub mod hold;
+pub mod inbound;
+pub mod outbox;
+pub mod pairing;
+pub mod state;
+mod want;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use hold::{Hold, Observation};
+pub use want::{Wanted, of_shards};
+
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::feed::NewEvent;
+use crate::ids::{InboxId, SessionId, StaffId};
+use crate::inbox::Channel;
+
+/// What a person wants of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Desired {
+    /// To be connected, whatever happens.
+    Running,
+    /// To rest; what it has stored is kept.
+    Stopped,
+    /// To be logged out at the network and its keys forgotten; the messages stay.
+    Unlinked,
+}
+
+impl Desired {
+    /// The name in rows and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Unlinked => "unlinked",
+        }
+    }
+}
+
+/// What a session's worker sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Observed {
+    /// Never linked, or unlinked since.
+    New,
+    /// Codes are being shown.
+    Pairing,
+    /// On its way.
+    Connecting,
+    /// Messages flow.
+    Connected,
+    /// Disconnected, and to be tried again at `next_attempt_at`.
+    Waiting,
+    /// Rests, because a person said so.
+    Stopped,
+    /// Somebody else connected with the same keys, and it was not one of ours.
+    Replaced,
+    /// The phone's owner or the network unlinked it; it must be linked anew.
+    LoggedOut,
+    /// The network refuses the account until `next_attempt_at`.
+    Banned,
+    /// The account can only be linked with its passkey, which a server does not have.
+    PasskeyNeeded,
+    /// The network wants a newer client.
+    Outdated,
+    /// Something else, which only a person can mend.
+    Failed,
+}
+
+impl Observed {
+    /// The name in rows and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Pairing => "pairing",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Waiting => "waiting",
+            Self::Stopped => "stopped",
+            Self::Replaced => "replaced",
+            Self::LoggedOut => "logged_out",
+            Self::Banned => "banned",
+            Self::PasskeyNeeded => "passkey_needed",
+            Self::Outdated => "outdated",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether a worker leaves it alone until a person does something.
+    pub fn needs_person(self) -> bool {
+        matches!(
+            self,
+            Self::Replaced | Self::LoggedOut | Self::PasskeyNeeded | Self::Outdated | Self::Failed
+        )
+    }
+}
+
+/// A linked connection.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The inbox its conversations are in.
+    pub inbox_id: InboxId,
+    /// For staff.
+    pub name: String,
+    /// What a person wants.
+    pub desired: Desired,
+    /// What its worker sees.
+    pub observed: Observed,
+    /// A code for why.
+    pub reason: Option<String>,
+    /// Since when.
+    pub observed_at: Timestamp,
+    /// When it is tried again: the end of a back-off or a ban.
+    pub next_attempt_at: Option<Timestamp>,
+    /// Whose account it is, in E.164.
+    pub phone: Option<String>,
+    /// What the account calls itself.
+    pub push_name: Option<String>,
+    /// When it was linked.
+    pub paired_at: Option<Timestamp>,
+    /// Connected since.
+    pub connected_at: Option<Timestamp>,
+    /// When anything was last heard from the network.
+    pub heard_at: Option<Timestamp>,
+    /// When a message was last taken in.
+    pub received_at: Option<Timestamp>,
+    /// Until when nothing is sent over it, and why.
+    pub paused_until: Option<Timestamp>,
+    /// A code for why it is paused.
+    pub pause_reason: Option<String>,
+    /// Contacts written to for the first time today.
+    pub new_chats_today: i32,
+    /// Whether groups' messages come into the inbox, read-only.
+    pub groups: bool,
+    /// Which worker holds it.
+    pub worker: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Makes a session that is not linked yet, with the inbox its conversations will be in. To be followed by
+/// [`crate::shard::assign`].
+pub async fn create(tx: &mut Tx, name: &str, by: Option<StaffId>) -> Result<Session> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    if !(1..=120).contains(&name.trim().chars().count()) {
+        return Err(Error::field("name", "must have 1 to 120 characters"));
+    }
+    let (id, inbox) = (SessionId::at(now), InboxId::at(now));
+    sqlx::query!(
+        "INSERT INTO inboxes (tenant_id, id, channel, address, name, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        tenant.uuid(),
+        inbox.uuid(),
+        Channel::Whatsapp.as_str(),
+        // Until it is linked nobody knows the number; it never finds the tenant, so it needs no route.
+        format!("session:{id}"),
+        name.trim(),
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO sessions (tenant_id, id, inbox_id, desired, observed, observed_at, created_by, created_at)
+         VALUES ($1, $2, $3, 'stopped', 'new', $4, $5, $4)",
+        tenant.uuid(),
+        id.uuid(),
+        inbox.uuid(),
+        now as _,
+        by.map(StaffId::uuid)
+    )
+    .execute(&mut **tx)
+    .await?;
+    changed(tx, id).await
+}
+
+/// All of the tenant's, oldest first.
+pub async fn list(tx: &mut Tx) -> Result<Vec<Session>> {
+    let all = sqlx::query_as!(
+        Session,
+        r#"SELECT s.id, s.inbox_id, b.name, s.desired AS "desired: Desired", s.observed AS "observed: Observed", s.reason,
+             s.observed_at, s.next_attempt_at, s.phone, s.push_name, s.paired_at, s.connected_at, s.heard_at,
+             s.received_at, s.paused_until, s.pause_reason,
+             CASE WHEN s.new_chats_on = current_date THEN s.new_chats ELSE 0 END AS "new_chats_today!", s.groups,
+             s.worker, s.created_at
+         FROM sessions s JOIN inboxes b ON b.tenant_id = s.tenant_id AND b.id = s.inbox_id
+         WHERE s.tenant_id = $1 ORDER BY s.id"#,
+        tx.tenant().uuid()
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(all)
+}
+
+/// One of them.
+pub async fn get(tx: &mut Tx, id: SessionId) -> Result<Session> {
+    sqlx::query_as!(
+        Session,
+        r#"SELECT s.id, s.inbox_id, b.name, s.desired AS "desired: Desired", s.observed AS "observed: Observed", s.reason,
+             s.observed_at, s.next_attempt_at, s.phone, s.push_name, s.paired_at, s.connected_at, s.heard_at,
+             s.received_at, s.paused_until, s.pause_reason,
+             CASE WHEN s.new_chats_on = current_date THEN s.new_chats ELSE 0 END AS "new_chats_today!", s.groups,
+             s.worker, s.created_at
+         FROM sessions s JOIN inboxes b ON b.tenant_id = s.tenant_id AND b.id = s.inbox_id
+         WHERE s.tenant_id = $1 AND s.id = $2"#,
+        tx.tenant().uuid(),
+        id.uuid()
+    )
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(Error::NotFound("session"))
+}
+
+/// Says what a person wants; also the way out of a state that waits for a person, and of a pause.
+pub async fn want(tx: &mut Tx, id: SessionId, desired: Desired) -> Result<Session> {
+    let done = sqlx::query!(
+        "UPDATE sessions SET desired = $3, next_attempt_at = NULL, attempts = 0, pairing_id = NULL, pairing_until = NULL,
+           observed = CASE WHEN $3 = 'running' AND observed IN ('replaced', 'outdated', 'failed', 'stopped')
+             THEN 'connecting' ELSE observed END
+         WHERE tenant_id = $1 AND id = $2",
+        tx.tenant().uuid(),
+        id.uuid(),
+        desired.as_str()
+    )
+    .execute(&mut **tx)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(Error::NotFound("session"));
+    }
+    tx.wake_shards();
+    changed(tx, id).await
+}
+
+/// Tells screens; to be called after every change of a session's row.
+async fn changed(tx: &mut Tx, id: SessionId) -> Result<Session> {
+    let session = get(tx, id).await?;
+    tx.emit(NewEvent::new("session.updated", &json!({ "session": session }))?);
+    Ok(session)
+}

@@ -1,0 +1,190 @@
+//! A worker's hold on a session: it adopts the session under its shard's epoch, and from then on Postgres takes the
+//! session's state from this epoch or a later one only.
+
+use crate::Hub;
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::ids::{InboxId, SessionId, TenantId};
+use crate::shard::Tenure;
+
+use super::{Observed, changed};
+
+/// The right to work one session, for as long as the shard is held and nobody adopted it since.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub session: SessionId,
+    /// The inbox its conversations are in.
+    pub inbox: InboxId,
+    /// Of the shard.
+    pub tenure: Tenure,
+}
+
+/// What a worker saw, for the session's row and for screens.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The state.
+    pub observed: Observed,
+    /// A code for why.
+    pub reason: Option<String>,
+    /// Not to be tried again before.
+    pub next_attempt_at: Option<Timestamp>,
+    /// How often it failed in a row.
+    pub attempts: i32,
+}
+
+impl Observation {
+    /// A state that needs no reason.
+    pub fn plain(observed: Observed) -> Self {
+        Self {
+            observed,
+            reason: None,
+            next_attempt_at: None,
+            attempts: 0,
+        }
+    }
+
+    /// A state and why.
+    pub fn because(observed: Observed, reason: impl Into<String>) -> Self {
+        Self {
+            reason: Some(reason.into()),
+            ..Self::plain(observed)
+        }
+    }
+}
+
+/// Takes a session on under the tenure's epoch, before anything of its state is read; `None` when a later epoch has it, or
+/// the shard is not held any more.
+pub async fn adopt(
+    hub: &Hub,
+    me: &str,
+    tenure: &Tenure,
+    tenant: TenantId,
+    session: SessionId,
+) -> Result<Option<Hold>> {
+    if !tenure.holds() {
+        return Ok(None);
+    }
+    let mut tx = hub.db.tenant(tenant).await?;
+    let inbox = sqlx::query_scalar!(
+        r#"UPDATE sessions SET epoch = $3, worker = $4 WHERE tenant_id = $1 AND id = $2 AND epoch <= $3
+           RETURNING inbox_id AS "inbox_id: InboxId""#,
+        tenant.uuid(),
+        session.uuid(),
+        tenure.epoch.number(),
+        me
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    Ok(inbox.filter(|_| tenure.holds()).map(|inbox| Hold {
+        tenant,
+        session,
+        inbox,
+        tenure: tenure.clone(),
+    }))
+}
+
+impl Hold {
+    /// A transaction in which the session is certainly still ours until its end: who adopts it waits for us, and once
+    /// somebody did, this answers [`Error::Stale`].
+    pub async fn tx(&self, hub: &Hub) -> Result<Tx> {
+        if !self.tenure.holds() {
+            return Err(Error::Stale);
+        }
+        let mut tx = hub.db.tenant(self.tenant).await?;
+        let held = sqlx::query_scalar!(
+            "SELECT 1 FROM sessions WHERE tenant_id = $1 AND id = $2 AND epoch = $3 FOR SHARE",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            self.tenure.epoch.number()
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        match held {
+            Some(_) => Ok(tx),
+            None => {
+                metrics::counter!("switchboard_session_writes_fenced_total").increment(1);
+                self.tenure.end();
+                Err(Error::Stale)
+            }
+        }
+    }
+
+    /// Writes what the worker sees and tells screens.
+    pub async fn observe(&self, hub: &Hub, seen: &Observation) -> Result<()> {
+        let mut tx = hub.db.tenant(self.tenant).await?;
+        let now = tx.now();
+        let done = sqlx::query!(
+            "UPDATE sessions SET observed = $4, reason = $5, next_attempt_at = $6, attempts = $7, observed_at = $8,
+               connected_at = CASE WHEN $4 <> 'connected' THEN NULL ELSE coalesce(connected_at, $8) END,
+               heard_at = CASE WHEN $4 = 'connected' THEN $8 ELSE heard_at END,
+               pairing_id = CASE WHEN $4 = 'pairing' THEN pairing_id END,
+               pairing_until = CASE WHEN $4 = 'pairing' THEN pairing_until END
+             WHERE tenant_id = $1 AND id = $2 AND epoch = $3",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            self.tenure.epoch.number(),
+            seen.observed.as_str(),
+            seen.reason,
+            seen.next_attempt_at as _,
+            seen.attempts,
+            now as _
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            self.tenure.end();
+            return Err(Error::Stale);
+        }
+        changed(&mut tx, self.session).await?;
+        tx.commit().await
+    }
+
+    /// Notes whose account it is, once it is linked: its number becomes the inbox's address.
+    pub async fn linked(&self, hub: &Hub, phone: &str, push_name: Option<&str>) -> Result<()> {
+        let mut tx = self.tx(hub).await?;
+        let now = tx.now();
+        sqlx::query!(
+            "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = coalesce(paired_at, $5),
+               desired = 'running', pairing_id = NULL, pairing_until = NULL
+             WHERE tenant_id = $1 AND id = $2",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            phone,
+            push_name,
+            now as _
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE inboxes SET address = $3 WHERE tenant_id = $1 AND id = $2
+               AND NOT EXISTS (SELECT FROM inboxes WHERE tenant_id = $1 AND channel = 'whatsapp' AND address = $3)",
+            self.tenant.uuid(),
+            self.inbox.uuid(),
+            phone
+        )
+        .execute(&mut *tx)
+        .await?;
+        changed(&mut tx, self.session).await?;
+        tx.commit().await
+    }
+
+    /// Notes that the network was heard from; no event, screens see it with the next one.
+    pub async fn heard(&self, hub: &Hub) -> Result<()> {
+        let mut tx = self.tx(hub).await?;
+        let now = tx.now();
+        sqlx::query!(
+            "UPDATE sessions SET heard_at = $3 WHERE tenant_id = $1 AND id = $2",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            now as _
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+}

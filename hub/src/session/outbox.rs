@@ -1,0 +1,269 @@
+//! What goes out over a session, in order. The id that the network will know an item by is chosen with its row: after a
+//! crash it is sent again under the same id, and the network and the other side take it for what it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::Hold;
+use crate::Hub;
+use crate::clock::Timestamp;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::ids::{MessageId, RowId, SessionId, random_hex};
+use crate::message::send::{lock, write};
+use crate::message::{self, Failure, State};
+use crate::submission::chat_provider_id as provider_id;
+
+/// Items that are looked at in one go.
+const DUE_MAX: i64 = 50;
+
+/// What is to be done. A new field needs a default: rows outlive versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Order {
+    /// Text.
+    Text {
+        /// To which chat.
+        chat: String,
+        /// What.
+        body: String,
+        /// The item that it answers, and who said that.
+        #[serde(default)]
+        answers: Option<(String, String)>,
+    },
+    /// Something in storage.
+    Media {
+        /// To which chat.
+        chat: String,
+        /// `image`, `audio`, `video` or `file`.
+        kind: String,
+        /// Its media type.
+        media_type: String,
+        /// Its name, of a file.
+        #[serde(default)]
+        file_name: Option<String>,
+        /// What is written under it.
+        #[serde(default)]
+        caption: String,
+        /// Where it is.
+        object_key: String,
+    },
+    /// A sign on an item; empty takes it back.
+    Reaction {
+        /// In which chat.
+        chat: String,
+        /// On which item.
+        target: String,
+        /// Whether we said that item.
+        target_from_us: bool,
+        /// The sign.
+        emoji: String,
+    },
+    /// Ours says something else now.
+    Edit {
+        /// In which chat.
+        chat: String,
+        /// Which item.
+        target: String,
+        /// What it says.
+        body: String,
+    },
+    /// Ours is taken back.
+    Delete {
+        /// In which chat.
+        chat: String,
+        /// Which item.
+        target: String,
+    },
+    /// Items were seen by staff.
+    Read {
+        /// In which chat.
+        chat: String,
+        /// Which.
+        items: Vec<String>,
+    },
+}
+
+/// An item that is to go out now.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// Its row.
+    pub id: RowId,
+    /// The message it carries.
+    pub message: Option<MessageId>,
+    /// Which attempt of the message.
+    pub attempt: i32,
+    /// What the network will know it by.
+    pub wire_id: String,
+    /// What.
+    pub order: Order,
+    /// How often it was tried.
+    pub tries: i32,
+    /// Whether a try may have reached the network.
+    pub was_begun: bool,
+}
+
+/// Puts something into a session's outbox, as part of the deed that wants it.
+pub async fn put(
+    tx: &mut Tx,
+    session: SessionId,
+    message: Option<(MessageId, i32)>,
+    order: &Order,
+) -> Result<()> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    let body = serde_json::to_value(order).map_err(anyhow::Error::from)?;
+    sqlx::query!(
+        "INSERT INTO session_outbox (tenant_id, id, session_id, message_id, attempt, order_body, wire_id, not_before, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        tenant.uuid(),
+        RowId::at(now).uuid(),
+        session.uuid(),
+        message.map(|(id, _)| id.uuid()),
+        message.map_or(1, |(_, attempt)| attempt),
+        body,
+        // As the network's own clients choose them: a prefix and random hex.
+        format!("3EB0{}", random_hex(9).to_uppercase()),
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    tx.wake_shards();
+    Ok(())
+}
+
+impl Hold {
+    /// What is due, in order.
+    pub async fn due(&self, hub: &Hub) -> Result<Vec<Due>> {
+        let mut tx = self.tx(hub).await?;
+        let rows = sqlx::query!(
+            r#"SELECT id AS "id: RowId", message_id AS "message_id: MessageId", attempt, wire_id, order_body, tries,
+                 state = 'sending' AS "was_begun!"
+               FROM session_outbox
+               WHERE tenant_id = $1 AND session_id = $2 AND state IN ('ready', 'sending') AND not_before <= $3
+               ORDER BY id LIMIT $4"#,
+            self.tenant.uuid(),
+            self.session.uuid(),
+            tx.now() as _,
+            DUE_MAX
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Due {
+                    id: row.id,
+                    message: row.message_id,
+                    attempt: row.attempt,
+                    wire_id: row.wire_id,
+                    order: serde_json::from_value(row.order_body).map_err(anyhow::Error::from)?,
+                    tries: row.tries,
+                    was_begun: row.was_begun,
+                })
+            })
+            .collect()
+    }
+
+    /// Commits the intent to send, before anything leaves.
+    pub async fn start(&self, hub: &Hub, due: &Due) -> Result<()> {
+        let mut tx = self.tx(hub).await?;
+        let now = tx.now();
+        sqlx::query!(
+            "UPDATE session_outbox SET state = 'sending', tries = tries + 1 WHERE tenant_id = $1 AND id = $2",
+            self.tenant.uuid(),
+            due.id.uuid()
+        )
+        .execute(&mut *tx)
+        .await?;
+        if let Some(message) = due.message {
+            sqlx::query!(
+                "UPDATE messages SET state = 'sending', sending_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'",
+                self.tenant.uuid(),
+                message.uuid(),
+                now as _
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await
+    }
+
+    /// It is to be tried again at `at`, under the same id.
+    pub async fn postpone(&self, hub: &Hub, due: &Due, at: Timestamp, why: &str) -> Result<()> {
+        let mut tx = self.tx(hub).await?;
+        sqlx::query!(
+            "UPDATE session_outbox SET not_before = $3, last_error = $4 WHERE tenant_id = $1 AND id = $2",
+            self.tenant.uuid(),
+            due.id.uuid(),
+            at as _,
+            why
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    /// The network has it, or refused it for good. A message's state follows.
+    pub async fn settle(&self, hub: &Hub, due: &Due, outcome: &Outcome) -> Result<()> {
+        let mut tx = self.tx(hub).await?;
+        let (state, failure) = match outcome {
+            Outcome::Accepted { .. } => ("done", None),
+            Outcome::Failed(failure) => ("failed", Some(failure)),
+        };
+        sqlx::query!(
+            "UPDATE session_outbox SET state = $3, last_error = $4 WHERE tenant_id = $1 AND id = $2",
+            self.tenant.uuid(),
+            due.id.uuid(),
+            state,
+            failure.map(|failure| failure.help.as_str())
+        )
+        .execute(&mut *tx)
+        .await?;
+        if let Some(message) = due.message {
+            let row = lock(&mut tx, message).await?;
+            if row.attempt == due.attempt {
+                let provider_id = match outcome {
+                    Outcome::Accepted { chat } => Some(provider_id(self.inbox, chat, &due.wire_id)),
+                    Outcome::Failed(_) => None,
+                };
+                let said = if failure.is_some() {
+                    State::Failed
+                } else {
+                    State::Sent
+                };
+                let state = row.state.join(said);
+                write(&mut tx, message, &row, state, provider_id.as_deref(), failure).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// What the other side's devices report of ours: delivered, read. Items we know nothing of are passed over.
+    pub async fn report(&self, hub: &Hub, chat: &str, wire_ids: &[String], state: State) -> Result<()> {
+        for wire_id in wire_ids {
+            let mut tx = self.tx(hub).await?;
+            let provider_id = provider_id(self.inbox, chat, wire_id);
+            let Some(message) = message::by_provider_id(&mut tx, &provider_id).await? else {
+                continue;
+            };
+            let row = lock(&mut tx, message).await?;
+            let joined = row.state.join(state);
+            if row.state != State::Received && joined != row.state {
+                write(&mut tx, message, &row, joined, None, None).await?;
+                tx.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What became of an item.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The network has it.
+    Accepted {
+        /// In which chat, as the network names it.
+        chat: String,
+    },
+    /// It will not go.
+    Failed(Failure),
+}

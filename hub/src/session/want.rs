@@ -1,0 +1,86 @@
+//! What a worker is to do for its shards: every session of theirs, and what is wanted of it.
+
+use crate::Hub;
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::ids::{SessionId, TenantId};
+use crate::shard::{Shard, Tenure};
+
+use super::{Desired, Observed};
+
+/// A session as its worker should see to it.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub session: SessionId,
+    /// Where it lives.
+    pub shard: Shard,
+    /// What a person wants.
+    pub desired: Desired,
+    /// What was seen last.
+    pub observed: Observed,
+    /// Not before.
+    pub next_attempt_at: Option<Timestamp>,
+    /// How often it failed in a row.
+    pub attempts: i32,
+    /// Whether it was ever linked, and has not been unlinked.
+    pub is_linked: bool,
+    /// A pairing that somebody watches.
+    pub pairing: Option<Pairing>,
+    /// Until when nothing is sent.
+    pub paused_until: Option<Timestamp>,
+    /// Whether something waits to be sent.
+    pub has_outbox: bool,
+}
+
+/// A pairing that somebody watches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pairing {
+    /// Where its codes go.
+    pub id: String,
+    /// For pairing by code: the account's number, in E.164. Otherwise by QR.
+    pub phone: Option<String>,
+    /// Nobody waits longer.
+    pub until: Timestamp,
+}
+
+/// All sessions of these shards, in one look.
+pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
+    let shards: Vec<i16> = held.iter().map(|tenure| tenure.shard.0).collect();
+    let mut tx = hub.db.system().await?;
+    let rows = sqlx::query!(
+        r#"SELECT s.tenant_id AS "tenant_id: TenantId", s.id AS "id: SessionId", t.whatsapp_shard AS "shard!: Shard",
+             s.desired AS "desired: Desired", s.observed AS "observed: Observed",
+             s.next_attempt_at AS "next_attempt_at: Timestamp", s.attempts, s.phone IS NOT NULL AS "is_linked!",
+             s.pairing_id, s.pairing_phone, s.pairing_until AS "pairing_until: Timestamp",
+             s.paused_until AS "paused_until: Timestamp",
+             EXISTS (SELECT FROM session_outbox o WHERE o.tenant_id = s.tenant_id AND o.session_id = s.id
+               AND o.state IN ('ready', 'sending') AND o.not_before <= now()) AS "has_outbox!"
+           FROM tenants t JOIN sessions s ON s.tenant_id = t.id
+           WHERE t.whatsapp_shard = ANY ($1) ORDER BY s.tenant_id, s.id"#,
+        &shards
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    tx.commit().await?;
+    let wanted = rows.into_iter().map(|row| Wanted {
+        tenant: row.tenant_id,
+        session: row.id,
+        shard: row.shard,
+        desired: row.desired,
+        observed: row.observed,
+        next_attempt_at: row.next_attempt_at,
+        attempts: row.attempts,
+        is_linked: row.is_linked,
+        pairing: row.pairing_id.zip(row.pairing_until).map(|(id, until)| Pairing {
+            id,
+            phone: row.pairing_phone,
+            until,
+        }),
+        paused_until: row.paused_until,
+        has_outbox: row.has_outbox,
+    });
+    Ok(wanted.collect())
+}
