@@ -10,8 +10,10 @@ use std::collections::{HashSet, VecDeque};
 const TTL: u8 = 3;
 const MARGIN: u8 = 1;
 /// How far time goes; every fault needs far less.
-const END: u8 = 9;
+const END: u8 = 7;
 const WORKERS: usize = 2;
+/// Changes of hands that are played through.
+const EPOCHS: u8 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Asked {
@@ -37,14 +39,21 @@ enum Wire {
     },
 }
 
+/// What was begun for the session under an epoch and has not reached the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Deed {
+    None,
+    Adopt(u8),
+    Write(u8),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Worker {
     wire: Wire,
     /// Holds under this epoch until this tick; 0 for not.
     epoch: u8,
     ends: u8,
-    /// A write of the session's state that was begun under this epoch and has not reached the database.
-    write: u8,
+    deed: Deed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,9 +63,9 @@ struct World {
     epoch: u8,
     until: u8,
     successor: Option<usize>,
-    /// The session's epoch: who adopted it last, and the highest that wrote.
+    /// The session's epoch: that of who adopted it last; and the highest that ever did.
     adopted: u8,
-    wrote: u8,
+    newest: u8,
     workers: [Worker; WORKERS],
 }
 
@@ -66,7 +75,7 @@ impl World {
             wire: Wire::Quiet,
             epoch: 0,
             ends: 0,
-            write: 0,
+            deed: Deed::None,
         };
         Self {
             now: 1,
@@ -75,7 +84,7 @@ impl World {
             until: 0,
             successor: None,
             adopted: 0,
-            wrote: 0,
+            newest: 0,
             workers: [worker; WORKERS],
         }
     }
@@ -87,10 +96,14 @@ impl World {
     fn nexts(&self) -> Vec<Self> {
         let mut all = Vec::new();
         if self.now < END {
-            all.push(Self {
+            let mut next = Self {
                 now: self.now + 1,
                 ..*self
-            });
+            };
+            for worker in &mut next.workers {
+                worker.ages(next.now);
+            }
+            all.push(next);
         }
         for who in 0..WORKERS {
             self.asks(who, &mut all);
@@ -122,9 +135,8 @@ impl World {
                 // Who lets go has stopped before it says so.
                 worker.wire = question(Asked::Release);
                 worker.epoch = 0;
-                worker.write = 0;
             }));
-        } else {
+        } else if self.epoch < EPOCHS {
             all.push(self.with(who, |worker| worker.wire = question(Asked::Claim)));
         }
     }
@@ -135,10 +147,16 @@ impl World {
             Wire::Question { what, at, epoch } => {
                 let mut next = *self;
                 let granted = next.database(who, what, epoch);
-                next.workers[who].wire = Wire::Answer {
-                    what,
-                    at,
-                    epoch: granted,
+                // What is refused to a claim, or answered to a release, changes nothing any more.
+                let is_news = what == Asked::Renew || granted > 0;
+                next.workers[who].wire = if is_news {
+                    Wire::Answer {
+                        what,
+                        at,
+                        epoch: granted,
+                    }
+                } else {
+                    Wire::Quiet
                 };
                 all.push(next);
                 // Lost on its way.
@@ -182,24 +200,35 @@ impl World {
         }
     }
 
-    /// A write begins under what the worker believes, and lands whenever: after a freeze, after a take-over.
+    /// A holder first adopts the session, then writes; both reach the database whenever: after a freeze, after a take-over.
     fn writes(&self, who: usize, all: &mut Vec<Self>) {
         let worker = self.workers[who];
-        if worker.write == 0 && self.holds(who) {
-            let mut next = self.with(who, |worker| worker.write = worker.epoch);
-            // The first deed of a holder is to adopt the session, if no later one has.
-            if next.adopted <= worker.epoch {
-                next.adopted = worker.epoch;
+        match worker.deed {
+            Deed::None if self.holds(who) => {
+                all.push(self.with(who, |worker| worker.deed = Deed::Adopt(worker.epoch)));
             }
-            all.push(next);
-        }
-        if worker.write > 0 {
-            let mut next = self.with(who, |worker| worker.write = 0);
-            if self.adopted == worker.write {
-                assert!(worker.write >= self.wrote, "an older epoch wrote: {self:?}");
-                next.wrote = worker.write;
+            Deed::None => {}
+            Deed::Adopt(epoch) => {
+                // As `adopt` does; who comes too late gives up.
+                let is_taken = self.adopted <= epoch;
+                let mut next = self.with(who, |worker| {
+                    worker.deed = if is_taken { Deed::Write(epoch) } else { Deed::None };
+                });
+                if is_taken {
+                    next.adopted = epoch;
+                    next.newest = next.newest.max(epoch);
+                }
+                all.push(next);
             }
-            all.push(next);
+            Deed::Write(epoch) => {
+                // As `Hold::tx` does.
+                let is_taken = self.adopted == epoch;
+                assert!(
+                    !is_taken || epoch == self.newest,
+                    "an older epoch wrote after a later one had read: {self:?}"
+                );
+                all.push(self.with(who, |worker| worker.deed = Deed::None));
+            }
         }
     }
 }
@@ -217,8 +246,14 @@ impl Worker {
             Asked::Renew if self.epoch == epoch && self.ends > at => self.ends = self.ends.max(ends),
             _ => {}
         }
-        if now >= self.ends {
+        self.ages(now);
+    }
+
+    /// What is over by its own clock is forgotten; what is under way is not.
+    fn ages(&mut self, now: u8) {
+        if self.epoch == 0 || now >= self.ends {
             self.epoch = 0;
+            self.ends = 0;
         }
     }
 }
@@ -233,7 +268,7 @@ fn no_order_of_steps_gives_a_shard_two_holders_or_a_ratchet_two_hands() {
             (0..WORKERS).filter(|who| world.holds(*who)).count() <= 1,
             "two hold it: {world:?}"
         );
-        handed_over |= world.epoch >= 3;
+        handed_over |= world.epoch == EPOCHS;
         for next in world.nexts() {
             if seen.insert(next) {
                 open.push_back(next);
