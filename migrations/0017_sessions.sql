@@ -1,14 +1,18 @@
 -- Sessions: linked connections of a tenant's own account (WhatsApp's multi-device), each worked by the owner of its
 -- tenant's shard, with the state that its library keeps.
+SET LOCAL lock_timeout = '5s';
+SET LOCAL statement_timeout = '60s';
+
+-- Older rows kept to a narrower rule, so there is nothing to look through.
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE submissions DROP CONSTRAINT submissions_source_check;
 ALTER TABLE submissions ADD CONSTRAINT submissions_source_check CHECK (source IN ('sms', 'form', 'whatsapp')) NOT VALID;
-ALTER TABLE submissions VALIDATE CONSTRAINT submissions_source_check;
 
 -- A chat whose other side hides its number is known by the network's own name of it; so is a group.
+-- squawk-ignore ban-drop-constraint
 ALTER TABLE identities DROP CONSTRAINT identities_kind_check;
 ALTER TABLE identities ADD CONSTRAINT identities_kind_check
     CHECK (kind IN ('phone', 'mail', 'instagram', 'visitor', 'whatsapp')) NOT VALID;
-ALTER TABLE identities VALIDATE CONSTRAINT identities_kind_check;
 
 CREATE TABLE sessions (
     tenant_id uuid NOT NULL REFERENCES tenants (id),

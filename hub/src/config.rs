@@ -26,6 +26,7 @@ pub struct Config {
     pub calls: Calls,
     pub openai: OpenAi,
     pub twilio: Twilio,
+    pub whatsapp: Whatsapp,
     pub live: Live,
     pub jobs: Jobs,
     pub shutdown: Shutdown,
@@ -44,6 +45,7 @@ pub struct Listen {
     pub calls: SocketAddr,
     pub worker: SocketAddr,
     pub scheduler: SocketAddr,
+    pub shard_worker: SocketAddr,
     pub connections_max: usize,
     pub trusted_proxies: Vec<IpAddr>,
 }
@@ -90,6 +92,25 @@ pub struct OpenAi {
 #[expect(missing_docs, reason = "switchboard.toml describes each setting, once")]
 pub struct Twilio {
     pub api_url: Url,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "switchboard.toml describes each setting, once")]
+pub struct Whatsapp {
+    pub web_url: Url,
+    pub version: String,
+}
+
+impl Whatsapp {
+    /// The pinned version, in its three parts; `None` where it is to be looked up, or cannot be read.
+    pub fn version_parts(&self) -> Option<(u32, u32, u32)> {
+        let mut parts = self.version.split('.').map(str::parse);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(Ok(first)), Some(Ok(second)), Some(Ok(third)), None) => Some((first, second, third)),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

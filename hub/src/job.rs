@@ -87,6 +87,8 @@ pub trait Work: Serialize + DeserializeOwned + Send + 'static {
 /// Work to be done, before it is a row.
 #[derive(Debug)]
 pub struct NewJob {
+    /// What it is called, where something else has to find it by that; `None` for a fresh name.
+    pub id: Option<JobId>,
     /// Its line.
     pub queue: Queue,
     /// Which handler of `worker` does it.
@@ -117,6 +119,7 @@ impl NewJob {
     pub fn new(queue: Queue, kind: &'static str, payload: &impl Serialize) -> Result<Self> {
         let payload = serde_json::to_value(payload).map_err(anyhow::Error::from)?;
         Ok(Self {
+            id: None,
             queue,
             kind,
             payload,
@@ -152,7 +155,7 @@ pub(crate) async fn insert(
     now: Timestamp,
     clock: &Clock,
 ) -> Result<Option<stream::Hint>> {
-    let id = JobId::at(now);
+    let id = job.id.unwrap_or_else(|| JobId::at(now));
     let wait = job.run_at.map_or(Duration::ZERO, |at| at.since(clock.now()));
     let wait_ms = i64::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(i64::MAX);
     let written = sqlx::query!(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use hold::{Hold, Observation};
-pub use want::{Wanted, of_shards};
+pub use want::{Pairing, Wanted, of_shards};
 
 use crate::clock::Timestamp;
 use crate::db::Tx;

@@ -92,6 +92,16 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
         "must be 3 or more: a job renews its lease three times in it",
     );
     require(
+        matches!(config.whatsapp.web_url.scheme(), "ws" | "wss"),
+        "whatsapp.web_url",
+        "must be ws:// or wss://",
+    );
+    require(
+        config.whatsapp.version.is_empty() || config.whatsapp.version_parts().is_some(),
+        "whatsapp.version",
+        "must be three numbers with dots between them, or empty",
+    );
+    require(
         (60..=3_500).contains(&config.openai.session_recycle_s),
         "openai.session_recycle_s",
         "must be between 60 and 3500: OpenAI ends a session at 3600",

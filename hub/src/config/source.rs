@@ -11,7 +11,7 @@ use super::{Config, Fault};
 pub const DEFAULTS: &str = include_str!("../../../switchboard.toml");
 
 /// Conventional names, and the setting each stands for.
-const CONVENTIONAL: [(&str, &str); 10] = [
+const CONVENTIONAL: [(&str, &str); 11] = [
     ("DATABASE_URL", "database.url"),
     ("DATABASE_OWNER_URL", "database.owner_url"),
     ("REDIS_URL", "redis.url"),
@@ -20,6 +20,7 @@ const CONVENTIONAL: [(&str, &str); 10] = [
     ("OPENAI_API_KEY", "openai.api_key"),
     ("OPENAI_BASE_URL", "openai.base_url"),
     ("TWILIO_API_URL", "twilio.api_url"),
+    ("WHATSAPP_WEB_URL", "whatsapp.web_url"),
     ("MAX_CONCURRENT_CALLS", "calls.concurrent_max"),
     ("SWITCHBOARD_LOG_FORMAT", "log.format"),
 ];

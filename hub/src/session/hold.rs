@@ -104,14 +104,34 @@ impl Hold {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        match held {
-            Some(_) => Ok(tx),
-            None => {
-                metrics::counter!("switchboard_session_writes_fenced_total").increment(1);
-                self.tenure.end();
-                Err(Error::Stale)
-            }
+        self.unless_fenced(tx, held.is_some())
+    }
+
+    /// The same for a transaction that changes the session's row: two that only shared it would lock each other out.
+    pub(super) async fn tx_alone(&self, hub: &Hub) -> Result<Tx> {
+        if !self.tenure.holds() {
+            return Err(Error::Stale);
         }
+        let mut tx = hub.db.tenant(self.tenant).await?;
+        let held = sqlx::query_scalar!(
+            "SELECT 1 FROM sessions WHERE tenant_id = $1 AND id = $2 AND epoch = $3 FOR NO KEY UPDATE",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            self.tenure.epoch.number()
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        self.unless_fenced(tx, held.is_some())
+    }
+
+    /// A later epoch has the session, so the shard is somebody else's: all of the tenure ends.
+    fn unless_fenced(&self, tx: Tx, is_held: bool) -> Result<Tx> {
+        if is_held {
+            return Ok(tx);
+        }
+        metrics::counter!("switchboard_session_writes_fenced_total").increment(1);
+        self.tenure.end();
+        Err(Error::Stale)
     }
 
     /// Writes what the worker sees and tells screens.
@@ -146,7 +166,7 @@ impl Hold {
 
     /// Notes whose account it is, once it is linked: its number becomes the inbox's address.
     pub async fn linked(&self, hub: &Hub, phone: &str, push_name: Option<&str>) -> Result<()> {
-        let mut tx = self.tx(hub).await?;
+        let mut tx = self.tx_alone(hub).await?;
         let now = tx.now();
         sqlx::query!(
             "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = coalesce(paired_at, $5),
@@ -175,7 +195,7 @@ impl Hold {
 
     /// Notes that the network was heard from; no event, screens see it with the next one.
     pub async fn heard(&self, hub: &Hub) -> Result<()> {
-        let mut tx = self.tx(hub).await?;
+        let mut tx = self.tx_alone(hub).await?;
         let now = tx.now();
         sqlx::query!(
             "UPDATE sessions SET heard_at = $3 WHERE tenant_id = $1 AND id = $2",

@@ -7,7 +7,7 @@ use super::Hold;
 use crate::Hub;
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::ids::SubmissionId;
+use crate::ids::{JobId, SubmissionId};
 use crate::job::NewJob;
 use crate::submission::{Body, ProcessSubmission};
 
@@ -118,7 +118,7 @@ impl Hold {
     /// # Errors
     /// [`crate::Error::Stale`] when the session is not ours any more: the network must not be told.
     pub async fn receive(&self, hub: &Hub, items: &[ChatItem]) -> Result<u64> {
-        let mut tx = self.tx(hub).await?;
+        let mut tx = self.tx_alone(hub).await?;
         let now = tx.now();
         let mut new = 0;
         for item in items {
@@ -139,7 +139,11 @@ impl Hold {
             .await?;
             if written.rows_affected() == 1 {
                 new += 1;
-                tx.enqueue(NewJob::of(&ProcessSubmission { submission: id })?);
+                // What works submissions in together knows the job by the submission's id.
+                tx.enqueue(NewJob {
+                    id: Some(JobId::from(id.uuid())),
+                    ..NewJob::of(&ProcessSubmission { submission: id })?
+                });
             }
         }
         sqlx::query!(

@@ -83,6 +83,20 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// In which chat.
+    pub fn chat(&self) -> &str {
+        match self {
+            Self::Text { chat, .. }
+            | Self::Media { chat, .. }
+            | Self::Reaction { chat, .. }
+            | Self::Edit { chat, .. }
+            | Self::Delete { chat, .. }
+            | Self::Read { chat, .. } => chat,
+        }
+    }
+}
+
 /// An item that is to go out now.
 #[derive(Clone, Debug)]
 pub struct Due {
@@ -100,6 +114,8 @@ pub struct Due {
     pub tries: i32,
     /// Whether a try may have reached the network.
     pub was_begun: bool,
+    /// Whether the other side has reported on it since: then it has reached the network, whoever saw the answer.
+    pub was_seen: bool,
 }
 
 /// Puts something into a session's outbox, as part of the deed that wants it.
@@ -135,11 +151,14 @@ impl Hold {
     pub async fn due(&self, hub: &Hub) -> Result<Vec<Due>> {
         let mut tx = self.tx(hub).await?;
         let rows = sqlx::query!(
-            r#"SELECT id AS "id: RowId", message_id AS "message_id: MessageId", attempt, wire_id, order_body, tries,
-                 state = 'sending' AS "was_begun!"
-               FROM session_outbox
-               WHERE tenant_id = $1 AND session_id = $2 AND state IN ('ready', 'sending') AND not_before <= $3
-               ORDER BY id LIMIT $4"#,
+            r#"SELECT o.id AS "id: RowId", o.message_id AS "message_id: MessageId", o.attempt, o.wire_id, o.order_body,
+                 o.tries, o.state = 'sending' AS "was_begun!",
+                 coalesce(m.attempt = o.attempt AND m.state IN ('sent', 'delivered', 'read'), false) AS "was_seen!"
+               FROM session_outbox o
+                 LEFT JOIN messages m ON m.tenant_id = o.tenant_id AND m.id = o.message_id
+               WHERE o.tenant_id = $1 AND o.session_id = $2 AND o.state IN ('ready', 'sending') AND o.not_before <= $3
+                 AND NOT EXISTS (SELECT FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2 AND s.paused_until > $3)
+               ORDER BY o.id LIMIT $4"#,
             self.tenant.uuid(),
             self.session.uuid(),
             tx.now() as _,
@@ -158,12 +177,14 @@ impl Hold {
                     order: serde_json::from_value(row.order_body).map_err(anyhow::Error::from)?,
                     tries: row.tries,
                     was_begun: row.was_begun,
+                    was_seen: row.was_seen,
                 })
             })
             .collect()
     }
 
-    /// Commits the intent to send, before anything leaves.
+    /// Commits the intent to send, before anything leaves, and the name that the network will report on it by: a report
+    /// may come before the answer.
     pub async fn start(&self, hub: &Hub, due: &Due) -> Result<()> {
         let mut tx = self.tx(hub).await?;
         let now = tx.now();
@@ -176,10 +197,13 @@ impl Hold {
         .await?;
         if let Some(message) = due.message {
             sqlx::query!(
-                "UPDATE messages SET state = 'sending', sending_at = $3 WHERE tenant_id = $1 AND id = $2 AND state = 'queued'",
+                "UPDATE messages SET state = 'sending', sending_at = $3, provider_id = $5
+                 WHERE tenant_id = $1 AND id = $2 AND attempt = $4 AND state = 'queued'",
                 self.tenant.uuid(),
                 message.uuid(),
-                now as _
+                now as _,
+                due.attempt,
+                provider_id(self.inbox, due.order.chat(), &due.wire_id)
             )
             .execute(&mut *tx)
             .await?;
@@ -202,12 +226,12 @@ impl Hold {
         tx.commit().await
     }
 
-    /// The network has it, or refused it for good. A message's state follows.
+    /// The network has it, or refused it for good, or nobody can tell. A message's state follows.
     pub async fn settle(&self, hub: &Hub, due: &Due, outcome: &Outcome) -> Result<()> {
         let mut tx = self.tx(hub).await?;
         let (state, failure) = match outcome {
-            Outcome::Accepted { .. } => ("done", None),
-            Outcome::Failed(failure) => ("failed", Some(failure)),
+            Outcome::Accepted => ("done", None),
+            Outcome::Failed(failure) | Outcome::Unknown(failure) => ("failed", Some(failure)),
         };
         sqlx::query!(
             "UPDATE session_outbox SET state = $3, last_error = $4 WHERE tenant_id = $1 AND id = $2",
@@ -221,17 +245,13 @@ impl Hold {
         if let Some(message) = due.message {
             let row = lock(&mut tx, message).await?;
             if row.attempt == due.attempt {
-                let provider_id = match outcome {
-                    Outcome::Accepted { chat } => Some(provider_id(self.inbox, chat, &due.wire_id)),
-                    Outcome::Failed(_) => None,
-                };
-                let said = if failure.is_some() {
-                    State::Failed
-                } else {
-                    State::Sent
+                let said = match outcome {
+                    Outcome::Accepted => State::Sent,
+                    Outcome::Failed(_) => State::Failed,
+                    Outcome::Unknown(_) => State::Unknown,
                 };
                 let state = row.state.join(said);
-                write(&mut tx, message, &row, state, provider_id.as_deref(), failure).await?;
+                write(&mut tx, message, &row, state, None, failure).await?;
             }
         }
         tx.commit().await
@@ -260,10 +280,9 @@ impl Hold {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// The network has it.
-    Accepted {
-        /// In which chat, as the network names it.
-        chat: String,
-    },
+    Accepted,
     /// It will not go.
     Failed(Failure),
+    /// It was tried too often without an answer.
+    Unknown(Failure),
 }

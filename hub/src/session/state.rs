@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::Hold;
 use crate::Hub;
 use crate::clock::Timestamp;
+use crate::db::Tx;
 use crate::error::Result;
 use crate::seal::Place;
 
@@ -189,16 +190,33 @@ impl Hold {
         Ok(done.rows_affected())
     }
 
+    /// The greatest key of a kind, without its value.
+    pub async fn last_key(&self, hub: &Hub, kind: &str) -> Result<Option<Vec<u8>>> {
+        let mut tx = hub.db.tenant(self.tenant).await?;
+        let key = sqlx::query_scalar!(
+            "SELECT key FROM session_state WHERE tenant_id = $1 AND session_id = $2 AND kind = $3
+             ORDER BY key DESC LIMIT 1",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            kind
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(key)
+    }
+
+    /// Forgets everything that the library kept: the keys of a device that the network has removed are good for nothing.
+    pub async fn forget_keys(&self, hub: &Hub) -> Result<()> {
+        let mut tx = self.tx(hub).await?;
+        self.delete_all(&mut tx).await?;
+        tx.commit().await
+    }
+
     /// Forgets everything, once a person unlinked it and the network was told: it may be linked anew.
     pub async fn forget_all(&self, hub: &Hub) -> Result<()> {
-        let mut tx = self.tx(hub).await?;
-        sqlx::query!(
-            "DELETE FROM session_state WHERE tenant_id = $1 AND session_id = $2",
-            self.tenant.uuid(),
-            self.session.uuid()
-        )
-        .execute(&mut *tx)
-        .await?;
+        let mut tx = self.tx_alone(hub).await?;
+        self.delete_all(&mut tx).await?;
         sqlx::query!(
             "UPDATE sessions SET phone = NULL, push_name = NULL, paired_at = NULL, desired = 'stopped'
              WHERE tenant_id = $1 AND id = $2",
@@ -208,5 +226,16 @@ impl Hold {
         .execute(&mut *tx)
         .await?;
         tx.commit().await
+    }
+
+    async fn delete_all(&self, tx: &mut Tx) -> Result<()> {
+        sqlx::query!(
+            "DELETE FROM session_state WHERE tenant_id = $1 AND session_id = $2",
+            self.tenant.uuid(),
+            self.session.uuid()
+        )
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
     }
 }

@@ -2,14 +2,14 @@
 
 use crate::Hub;
 use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{SessionId, TenantId};
 use crate::shard::{Shard, Tenure};
 
-use super::{Desired, Observed};
+use super::{Desired, Hold, Observed};
 
 /// A session as its worker should see to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Whose.
     pub tenant: TenantId,
@@ -27,11 +27,13 @@ pub struct Wanted {
     pub attempts: i32,
     /// Whether it was ever linked, and has not been unlinked.
     pub is_linked: bool,
+    /// Whether groups' messages come into the inbox.
+    pub groups: bool,
     /// A pairing that somebody watches.
     pub pairing: Option<Pairing>,
     /// Until when nothing is sent.
     pub paused_until: Option<Timestamp>,
-    /// Whether something waits to be sent.
+    /// Whether something waits to be sent; not looked at by [`Hold::wanted`].
     pub has_outbox: bool,
 }
 
@@ -54,7 +56,7 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
         r#"SELECT s.tenant_id AS "tenant_id: TenantId", s.id AS "id: SessionId", t.whatsapp_shard AS "shard!: Shard",
              s.desired AS "desired: Desired", s.observed AS "observed: Observed",
              s.next_attempt_at AS "next_attempt_at: Timestamp", s.attempts, s.phone IS NOT NULL AS "is_linked!",
-             s.pairing_id, s.pairing_phone, s.pairing_until AS "pairing_until: Timestamp",
+             s.groups, s.pairing_id, s.pairing_phone, s.pairing_until AS "pairing_until: Timestamp",
              s.paused_until AS "paused_until: Timestamp",
              EXISTS (SELECT FROM session_outbox o WHERE o.tenant_id = s.tenant_id AND o.session_id = s.id
                AND o.state IN ('ready', 'sending') AND o.not_before <= now()) AS "has_outbox!"
@@ -74,6 +76,7 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
         next_attempt_at: row.next_attempt_at,
         attempts: row.attempts,
         is_linked: row.is_linked,
+        groups: row.groups,
         pairing: row.pairing_id.zip(row.pairing_until).map(|(id, until)| Pairing {
             id,
             phone: row.pairing_phone,
@@ -83,4 +86,43 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
         has_outbox: row.has_outbox,
     });
     Ok(wanted.collect())
+}
+
+impl Hold {
+    /// What is wanted of the session now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is gone.
+    pub async fn wanted(&self, hub: &Hub) -> Result<Wanted> {
+        let mut tx = hub.db.tenant(self.tenant).await?;
+        let row = sqlx::query!(
+            r#"SELECT desired AS "desired: Desired", observed AS "observed: Observed", next_attempt_at, attempts,
+                 phone IS NOT NULL AS "is_linked!", groups, pairing_id, pairing_phone, pairing_until, paused_until
+               FROM sessions WHERE tenant_id = $1 AND id = $2"#,
+            self.tenant.uuid(),
+            self.session.uuid()
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or(Error::NotFound("session"))?;
+        tx.commit().await?;
+        Ok(Wanted {
+            tenant: self.tenant,
+            session: self.session,
+            shard: self.tenure.shard,
+            desired: row.desired,
+            observed: row.observed,
+            next_attempt_at: row.next_attempt_at,
+            attempts: row.attempts,
+            is_linked: row.is_linked,
+            groups: row.groups,
+            pairing: row.pairing_id.zip(row.pairing_until).map(|(id, until)| Pairing {
+                id,
+                phone: row.pairing_phone,
+                until,
+            }),
+            paused_until: row.paused_until,
+            has_outbox: false,
+        })
+    }
 }

@@ -1,7 +1,7 @@
 //! From a submission to contact, conversation and message: one transaction, so that a second run finds it done. A STOP is
 //! obeyed in the same one.
 
-mod chat;
+pub(super) mod chat;
 
 pub(crate) use chat::provider_id as chat_provider_id;
 

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::process::{clean, receive_form, receive_text};
+use super::process::{chat, clean, receive_form, receive_text};
 use super::{Body, Sms};
 use crate::Hub;
 use crate::clock::Timestamp;
@@ -101,7 +101,7 @@ async fn take(tx: &mut Tx, held: &[JobId], node: &str) -> Result<Vec<Waiting>> {
 }
 
 /// In the order they came in. Texts of different conversations are appended together; what needs more is done by itself.
-async fn work_in(tx: &mut Tx, waiting: &[Waiting]) -> Result<Vec<(SubmissionId, MessageId)>> {
+async fn work_in(tx: &mut Tx, waiting: &[Waiting]) -> Result<Vec<(SubmissionId, Option<MessageId>)>> {
     let mut known = Known::look_up(tx, waiting).await?;
     let mut run = Run::default();
     let mut done = Vec::with_capacity(waiting.len());
@@ -119,9 +119,10 @@ async fn work_in(tx: &mut Tx, waiting: &[Waiting]) -> Result<Vec<(SubmissionId, 
                 let message = match other {
                     Body::Sms(sms) => {
                         let said_at = sms.sent_at.unwrap_or(one.received_at);
-                        receive_text(tx, one.inbox, sms, said_at).await?
+                        Some(receive_text(tx, one.inbox, sms, said_at).await?)
                     }
-                    Body::Form(filled) => receive_form(tx, one.inbox, filled).await?,
+                    Body::Form(filled) => Some(receive_form(tx, one.inbox, filled).await?),
+                    Body::Whatsapp(item) => chat::receive(tx, one.inbox, item).await?,
                 };
                 done.push((one.id, message));
             }
@@ -155,13 +156,13 @@ impl<'a> Run<'a> {
         });
     }
 
-    async fn append(&mut self, tx: &mut Tx, done: &mut Vec<(SubmissionId, MessageId)>) -> Result<()> {
+    async fn append(&mut self, tx: &mut Tx, done: &mut Vec<(SubmissionId, Option<MessageId>)>) -> Result<()> {
         if self.texts.is_empty() {
             return Ok(());
         }
         let run = std::mem::take(self);
         let messages = message::receive(tx, &run.texts).await?;
-        done.extend(run.submissions.into_iter().zip(messages));
+        done.extend(run.submissions.into_iter().zip(messages.into_iter().map(Some)));
         Ok(())
     }
 }
@@ -220,10 +221,10 @@ impl Known {
 }
 
 /// Both rows of each, locked since [`take`].
-async fn mark(tx: &mut Tx, done: &[(SubmissionId, MessageId)], node: &str) -> Result<()> {
+async fn mark(tx: &mut Tx, done: &[(SubmissionId, Option<MessageId>)], node: &str) -> Result<()> {
     let now = tx.now();
     let submissions: Vec<_> = done.iter().map(|(submission, _)| submission.uuid()).collect();
-    let messages: Vec<_> = done.iter().map(|(_, message)| message.uuid()).collect();
+    let messages: Vec<Option<uuid::Uuid>> = done.iter().map(|(_, message)| message.map(MessageId::uuid)).collect();
     let marked = sqlx::query!(
         "WITH done AS (
              SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS done (id, message_id)
@@ -236,7 +237,7 @@ async fn mark(tx: &mut Tx, done: &[(SubmissionId, MessageId)], node: &str) -> Re
          FROM done WHERE j.tenant_id = $1 AND j.id = done.id AND j.state IN ('ready', 'running')",
         tx.tenant().uuid(),
         &submissions,
-        &messages,
+        messages as _,
         now as _,
         node
     )
