@@ -18,10 +18,11 @@ COPY connectors/Cargo.toml connectors/
 COPY api/Cargo.toml api/
 COPY calls/Cargo.toml calls/
 COPY worker/Cargo.toml worker/
+COPY shard-worker/Cargo.toml shard-worker/
 COPY loadtest/Cargo.toml loadtest/
 COPY fake-wa/Cargo.toml fake-wa/
 RUN mkdir -p src tests/it && echo 'fn main() {}' > src/main.rs && echo > tests/it/main.rs \
-    && for crate in hub connectors api calls worker loadtest fake-wa; do mkdir -p $crate/src && echo > $crate/src/lib.rs; done \
+    && for crate in hub connectors api calls worker shard-worker loadtest fake-wa; do mkdir -p $crate/src && echo > $crate/src/lib.rs; done \
     && mkdir -p fake-wa/tests/whatsapp && echo > fake-wa/tests/whatsapp/main.rs && echo 'fn main() {}' > fake-wa/src/main.rs \
     && if grep -q '^\[\[bin\]\]' loadtest/Cargo.toml; then echo 'fn main() {}' > loadtest/src/main.rs; fi
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

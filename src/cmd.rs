@@ -7,6 +7,8 @@ pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod scheduler;
 pub(crate) mod seed;
+#[cfg(feature = "whatsapp-web")]
+pub(crate) mod shard_worker;
 pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod up;

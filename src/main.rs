@@ -31,6 +31,9 @@ enum Command {
     Calls,
     /// Background jobs.
     Worker(cmd::worker::Arguments),
+    /// WhatsApp Web sessions, spread over any number of these.
+    #[cfg(feature = "whatsapp-web")]
+    ShardWorker,
     /// Periodic work; any number may run, one is active.
     Scheduler,
     /// Brings the schema up to date, as the owner of the database.
@@ -79,6 +82,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Api => Box::pin(cmd::api::run(file)).await?,
         Command::Calls => Box::pin(cmd::calls::run(file)).await?,
         Command::Worker(arguments) => Box::pin(cmd::worker::run(file, arguments)).await?,
+        #[cfg(feature = "whatsapp-web")]
+        Command::ShardWorker => Box::pin(cmd::shard_worker::run(file)).await?,
         Command::Scheduler => Box::pin(cmd::scheduler::run(file)).await?,
         Command::Migrate(arguments) => cmd::migrate::run(file, &arguments).await?,
         Command::Doctor => return cmd::doctor::run(file).await,

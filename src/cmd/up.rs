@@ -117,7 +117,19 @@ async fn roles(hub: Hub, listener: TcpListener) -> Result<()> {
     let served = hub::serve::serve(router, listener, &hub.tasks, hub.config.listen.connections_max);
     let worked = worker::run(hub.clone(), Queue::ALL.to_vec());
     let scheduled = worker::scheduler::run(hub.clone());
-    tokio::try_join!(served, worked, scheduled)?;
+    tokio::try_join!(served, worked, scheduled, sessions(hub.clone()))?;
+    Ok(())
+}
+
+/// WhatsApp Web sessions, where they are built in.
+#[cfg(feature = "whatsapp-web")]
+async fn sessions(hub: Hub) -> Result<()> {
+    shard_worker::work(hub).await;
+    Ok(())
+}
+
+#[cfg(not(feature = "whatsapp-web"))]
+async fn sessions(_hub: Hub) -> Result<()> {
     Ok(())
 }
 

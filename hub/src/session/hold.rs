@@ -193,6 +193,23 @@ impl Hold {
         tx.commit().await
     }
 
+    /// Notes what the account calls itself; an event only where that is news.
+    pub async fn named(&self, hub: &Hub, push_name: &str) -> Result<()> {
+        let mut tx = self.tx_alone(hub).await?;
+        let done = sqlx::query!(
+            "UPDATE sessions SET push_name = $3 WHERE tenant_id = $1 AND id = $2 AND push_name IS DISTINCT FROM $3",
+            self.tenant.uuid(),
+            self.session.uuid(),
+            push_name
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() > 0 {
+            changed(&mut tx, self.session).await?;
+        }
+        tx.commit().await
+    }
+
     /// Notes that the network was heard from; no event, screens see it with the next one.
     pub async fn heard(&self, hub: &Hub) -> Result<()> {
         let mut tx = self.tx_alone(hub).await?;

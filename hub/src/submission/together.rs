@@ -224,7 +224,10 @@ impl Known {
 async fn mark(tx: &mut Tx, done: &[(SubmissionId, Option<MessageId>)], node: &str) -> Result<()> {
     let now = tx.now();
     let submissions: Vec<_> = done.iter().map(|(submission, _)| submission.uuid()).collect();
-    let messages: Vec<Option<uuid::Uuid>> = done.iter().map(|(_, message)| message.map(MessageId::uuid)).collect();
+    let messages: Vec<Option<uuid::Uuid>> = done
+        .iter()
+        .map(|(_, message)| message.map(MessageId::uuid))
+        .collect();
     let marked = sqlx::query!(
         "WITH done AS (
              SELECT * FROM unnest($2::uuid[], $3::uuid[]) AS done (id, message_id)

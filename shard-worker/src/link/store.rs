@@ -13,17 +13,36 @@ use hub::session::state::Entry;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
+use whatsapp_rust::wacore::store::traits::ProtocolStore as _;
 
 /// One session's store.
 pub(crate) struct Store {
     hub: Hub,
     hold: Hold,
+    /// A contact's token is read, changed and written by more than one of the library's tasks.
+    tokens: tokio::sync::Mutex<()>,
 }
 
 impl Store {
     /// The store of the session that `hold` gives the right to.
     pub(crate) fn new(hub: Hub, hold: Hold) -> Self {
-        Self { hub, hold }
+        Self {
+            hub,
+            hold,
+            tokens: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The number that a hidden name stands for, if the network has told.
+    pub(super) async fn number_behind(&self, lid: &str) -> Option<String> {
+        let known = self.get_lid_mapping(lid).await.ok().flatten();
+        known.map(|entry| entry.phone_number)
+    }
+
+    /// The hidden name of a number, if the network has told.
+    pub(super) async fn hidden_name_of(&self, digits: &str) -> Option<String> {
+        let known = self.get_pn_mapping(digits).await.ok().flatten();
+        known.map(|entry| entry.lid)
     }
 
     async fn get(&self, kind: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {

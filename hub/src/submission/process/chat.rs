@@ -11,7 +11,11 @@ use crate::message::{self, Author, Direction, NewMessage, State};
 use crate::session::inbound::{ChatItem, Content};
 
 /// Works an item in; the message it became, or changed, if there is one.
-pub(in crate::submission) async fn receive(tx: &mut Tx, inbox: InboxId, item: &ChatItem) -> Result<Option<MessageId>> {
+pub(in crate::submission) async fn receive(
+    tx: &mut Tx,
+    inbox: InboxId,
+    item: &ChatItem,
+) -> Result<Option<MessageId>> {
     let kind = if item.chat.starts_with('+') {
         IdentityKind::Phone
     } else {

@@ -64,7 +64,8 @@ impl ProtocolStore for Store {
 
     async fn clear_sender_key_devices(&self, group_jid: &str) -> Result<()> {
         let prefix = joined(&[group_jid, ""]);
-        self.delete_all(SENDER_KEY_DEVICE, |key| key.starts_with(&prefix)).await
+        self.delete_all(SENDER_KEY_DEVICE, |key| key.starts_with(&prefix))
+            .await
     }
 
     async fn delete_sender_key_device_rows(&self, device_jids: &[&str]) -> Result<()> {
@@ -110,7 +111,8 @@ impl ProtocolStore for Store {
     }
 
     async fn save_base_key(&self, address: &str, message_id: &str, base_key: &[u8]) -> Result<()> {
-        self.put(BASE_KEY, &joined(&[address, message_id]), base_key).await
+        self.put(BASE_KEY, &joined(&[address, message_id]), base_key)
+            .await
     }
 
     async fn has_same_base_key(
@@ -124,7 +126,9 @@ impl ProtocolStore for Store {
     }
 
     async fn delete_base_key(&self, address: &str, message_id: &str) -> Result<()> {
-        self.delete(BASE_KEY, &[joined(&[address, message_id])]).await.map(drop)
+        self.delete(BASE_KEY, &[joined(&[address, message_id])])
+            .await
+            .map(drop)
     }
 
     async fn update_device_list(&self, record: DeviceListRecord) -> Result<()> {
@@ -165,7 +169,42 @@ impl ProtocolStore for Store {
     }
 
     async fn put_tc_token(&self, jid: &str, entry: &TcTokenEntry) -> Result<()> {
+        let _alone = self.tokens.lock().await;
         self.write(TOKEN, jid.as_bytes(), entry).await
+    }
+
+    async fn touch_tc_token_sender_timestamp(&self, jid: &str, sender_timestamp: i64) -> Result<()> {
+        let _alone = self.tokens.lock().await;
+        let known = self.get_tc_token(jid).await?;
+        let entry = match known {
+            Some(known) => TcTokenEntry {
+                sender_timestamp: known.sender_timestamp.max(Some(sender_timestamp)),
+                ..known
+            },
+            None => TcTokenEntry {
+                token: Vec::new(),
+                token_timestamp: sender_timestamp,
+                sender_timestamp: Some(sender_timestamp),
+            },
+        };
+        self.write(TOKEN, jid.as_bytes(), &entry).await
+    }
+
+    /// The newer token stays, whoever comes first.
+    async fn store_received_tc_token(&self, jid: &str, token: &[u8], token_timestamp: i64) -> Result<()> {
+        let _alone = self.tokens.lock().await;
+        let known = self.get_tc_token(jid).await?;
+        let is_older =
+            |known: &TcTokenEntry| !known.token.is_empty() && token_timestamp < known.token_timestamp;
+        if known.as_ref().is_some_and(is_older) {
+            return Ok(());
+        }
+        let entry = TcTokenEntry {
+            token: token.to_vec(),
+            token_timestamp,
+            sender_timestamp: known.and_then(|known| known.sender_timestamp),
+        };
+        self.write(TOKEN, jid.as_bytes(), &entry).await
     }
 
     async fn delete_tc_token(&self, jid: &str) -> Result<()> {
@@ -205,13 +244,7 @@ impl ProtocolStore for Store {
         self.forget(SENT, cutoff_timestamp).await
     }
 
-    async fn store_pending_inbound(
-        &self,
-        chat: &str,
-        sender: &str,
-        id: &str,
-        message: &[u8],
-    ) -> Result<()> {
+    async fn store_pending_inbound(&self, chat: &str, sender: &str, id: &str, message: &[u8]) -> Result<()> {
         let entry = self.dated(joined(&[chat, sender, id]), message);
         self.put_all(PENDING, &[entry]).await
     }
@@ -221,7 +254,9 @@ impl ProtocolStore for Store {
     }
 
     async fn delete_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<()> {
-        self.delete(PENDING, &[joined(&[chat, sender, id])]).await.map(drop)
+        self.delete(PENDING, &[joined(&[chat, sender, id])])
+            .await
+            .map(drop)
     }
 
     async fn delete_expired_pending_inbound(&self, cutoff_timestamp: i64) -> Result<u32> {

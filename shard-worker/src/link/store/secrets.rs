@@ -29,7 +29,11 @@ impl MsgSecretStore for Store {
             }
             // 0 is "never"; what is not dated is not forgotten.
             let dated_at = (entry.expires_at > 0)
-                .then(|| jiff::Timestamp::from_second(entry.expires_at).ok().map(Timestamp::from))
+                .then(|| {
+                    jiff::Timestamp::from_second(entry.expires_at)
+                        .ok()
+                        .map(Timestamp::from)
+                })
                 .flatten();
             // A batch may name one twice: the later word counts.
             all.retain(|earlier: &Entry| earlier.key != key);

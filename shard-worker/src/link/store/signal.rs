@@ -8,7 +8,7 @@ use whatsapp_rust::async_trait;
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
 use whatsapp_rust::wacore::store::traits::SignalStore;
 
-use super::Store;
+use super::{Store, failed};
 
 const IDENTITY: &str = "identity";
 const SESSION: &str = "ratchet";
@@ -125,8 +125,8 @@ impl SignalStore for Store {
     }
 
     async fn get_max_prekey_id(&self) -> Result<u32> {
-        let found = self.all(PREKEY, &[]).await?;
-        found.last().map_or(Ok(0), |entry| key_id(&entry.key))
+        let last = self.hold.last_key(&self.hub, PREKEY).await.map_err(failed)?;
+        last.map_or(Ok(0), |key| key_id(&key))
     }
 
     async fn store_signed_prekey(&self, id: u32, record: &[u8]) -> Result<()> {

@@ -1,0 +1,263 @@
+//! Which shards this worker works: it says that it lives, reckons from what Postgres sees, takes and gives, and has a
+//! minder for every session of what it holds.
+//!
+//! A round is short: what takes long (stopping sessions before a shard is given away) is a task of its own, so that the
+//! heartbeat is never late. Renewing is in [`Held::keep`], apart from all of this.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hub::Hub;
+use hub::ids::SessionId;
+use hub::relay::Following;
+use hub::session::{self, Wanted};
+use hub::shard::plan::{Deed, plan};
+use hub::shard::{self, Shard, Tenure};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::held::{Held, chain};
+use crate::minder::{self, Minder};
+use crate::starts::Starts;
+
+/// Sessions are looked at so often when nobody says that something changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Between two heartbeats.
+const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// A round that waits longer for Postgres is given up; the next one begins anew.
+const ROUND_LIMIT: Duration = Duration::from_secs(4);
+/// Sessions of a shard that is given away may take so long to end.
+const PARTING_LIMIT: Duration = Duration::from_secs(8);
+/// Following the channel is tried again so often where Redis was away.
+const FOLLOW_EVERY: Duration = Duration::from_secs(15);
+
+/// See the module.
+pub(crate) struct Fleet {
+    hub: Hub,
+    held: Held,
+    starts: Arc<Starts>,
+    minders: HashMap<SessionId, Minder>,
+    /// Being given away: nothing is started there.
+    parting: BTreeSet<Shard>,
+    parted: (
+        tokio::sync::mpsc::Sender<Shard>,
+        tokio::sync::mpsc::Receiver<Shard>,
+    ),
+    beat_at: Option<Instant>,
+    follow_at: Option<Instant>,
+    nudges: Option<Following>,
+}
+
+impl Fleet {
+    pub(crate) fn new(hub: Hub) -> Self {
+        Self {
+            hub,
+            held: Held::default(),
+            starts: Arc::default(),
+            minders: HashMap::new(),
+            parting: BTreeSet::new(),
+            // One place a shard: never full.
+            parted: tokio::sync::mpsc::channel(1_024),
+            beat_at: None,
+            follow_at: None,
+            nudges: None,
+        }
+    }
+
+    /// Works until the soft stop, then gives everything away.
+    pub(crate) async fn run(mut self) {
+        let keep = self.held.clone().keep(self.hub.clone());
+        // Renews while the sessions end, too.
+        self.hub.tasks.spawn_supporter("shards.keep", keep);
+        tracing::info!("Shard worker {} is at work", self.hub.node);
+        while !self.hub.tasks.is_stopping() {
+            self.follow().await;
+            if let Ok(Err(fault)) = tokio::time::timeout(ROUND_LIMIT, self.round()).await {
+                tracing::warn!(error = %chain(&fault), "A round of the shards failed");
+            }
+            self.rest().await;
+        }
+        self.leave().await;
+    }
+
+    /// Until something may have changed.
+    async fn rest(&mut self) {
+        let nudged = async {
+            match &mut self.nudges {
+                Some(nudges) => drop(nudges.next().await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.hub.tasks.stopping() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = nudged => {}
+            Some(shard) = self.parted.1.recv() => {
+                self.parting.remove(&shard);
+            }
+        }
+    }
+
+    async fn follow(&mut self) {
+        let now = Instant::now();
+        if self.nudges.is_some() || self.follow_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.follow_at = Some(now + FOLLOW_EVERY);
+        let followed = tokio::time::timeout(Duration::from_secs(1), shard::nudges(&self.hub)).await;
+        self.nudges = followed.ok().and_then(Result::ok);
+    }
+
+    async fn round(&mut self) -> hub::Result<()> {
+        while let Ok(shard) = self.parted.1.try_recv() {
+            self.parting.remove(&shard);
+        }
+        for shard in self.held.drop_lost() {
+            tracing::warn!(shard.id = %shard, "Shard {shard} was lost");
+            metrics::counter!("switchboard_shards_lost_total").increment(1);
+            self.stop_minders_of(shard);
+        }
+        if self.beat_at.is_none_or(|at| Instant::now() >= at) {
+            let fleet = shard::beat(&self.hub, &self.hub.node, false).await?;
+            self.beat_at = Some(Instant::now() + BEAT_EVERY);
+            for deed in plan(&self.hub.node, &fleet, |_| false) {
+                self.do_it(deed).await?;
+            }
+        }
+        let live: Vec<Tenure> = self.held.live();
+        let live: Vec<Tenure> = live
+            .into_iter()
+            .filter(|tenure| !self.parting.contains(&tenure.shard))
+            .collect();
+        metrics::gauge!("switchboard_shards_held")
+            .set(f64::from(u32::try_from(live.len()).unwrap_or(u32::MAX)));
+        if !live.is_empty() {
+            let wanted = session::of_shards(&self.hub, &live).await?;
+            self.see_to(&live, wanted);
+        }
+        self.minders.retain(|_, minder| !minder.has_ended());
+        let minded = u32::try_from(self.minders.len()).unwrap_or(u32::MAX);
+        metrics::gauge!("switchboard_sessions_minded").set(f64::from(minded));
+        Ok(())
+    }
+
+    async fn do_it(&mut self, deed: Deed) -> hub::Result<()> {
+        match deed {
+            Deed::Take(shard) => {
+                if let Some(tenure) = shard::claim(&self.hub, &self.hub.node, shard).await? {
+                    tracing::info!(shard.id = %shard, "Took shard {shard}, epoch {}", tenure.epoch.number());
+                    metrics::counter!("switchboard_shards_taken_total").increment(1);
+                    self.held.add(tenure);
+                }
+            }
+            Deed::Drop(shard) => self.part(shard, None),
+            Deed::HandOver { shard, to } => self.part(shard, Some(to)),
+        }
+        Ok(())
+    }
+
+    /// Gives a shard away, beside the rounds.
+    fn part(&mut self, shard: Shard, to: Option<String>) {
+        let Some(tenure) = self.held.get(shard) else {
+            return;
+        };
+        if !self.parting.insert(shard) {
+            return;
+        }
+        let ends = self.stop_minders_of(shard);
+        let (hub, held, parted) = (self.hub.clone(), self.held.clone(), self.parted.0.clone());
+        self.hub.tasks.spawn("shards.part", async move {
+            give_away(&hub, &held, &tenure, to.as_deref(), ends).await;
+            parted.send(shard).await.ok();
+        });
+    }
+
+    /// Tells them to end; answers what says that they have.
+    fn stop_minders_of(&self, shard: Shard) -> Vec<CancellationToken> {
+        let of_shard = self.minders.values().filter(|minder| minder.shard() == shard);
+        of_shard.map(Minder::stop).collect()
+    }
+
+    /// A minder for every session that has something to be done, and a word to those whose session changed.
+    fn see_to(&mut self, live: &[Tenure], wanted: Vec<Wanted>) {
+        let now = self.hub.clock.now();
+        let mut seen = BTreeSet::new();
+        for one in wanted {
+            seen.insert(one.session);
+            let Some(tenure) = live.iter().find(|tenure| tenure.shard == one.shard) else {
+                continue;
+            };
+            match self.minders.get_mut(&one.session) {
+                Some(minder) if !minder.has_ended() => minder.hear(one),
+                _ if minder::has_nothing_to_do(&one, now) => {}
+                _ => {
+                    let minder =
+                        Minder::start(&self.hub, Arc::clone(&self.starts), tenure.clone(), one.clone());
+                    self.minders.insert(one.session, minder);
+                }
+            }
+        }
+        for (session, minder) in &self.minders {
+            let is_ours = live.iter().any(|tenure| tenure.shard == minder.shard());
+            if is_ours && !seen.contains(session) {
+                minder.stop();
+            }
+        }
+    }
+
+    /// The end, in order: nothing more comes to us, sessions end, others get the shards.
+    async fn leave(mut self) {
+        let fleet = match shard::beat(&self.hub, &self.hub.node, true).await {
+            Ok(fleet) => fleet,
+            Err(fault) => {
+                tracing::warn!(error = %chain(&fault), "Could not say that this worker leaves");
+                shard::Fleet::default()
+            }
+        };
+        let others: Vec<&str> = fleet
+            .workers
+            .iter()
+            .filter(|worker| !worker.leaving && *worker.name != *self.hub.node)
+            .map(|worker| worker.name.as_str())
+            .collect();
+        let held = self.held.live();
+        let (hub, all) = (&self.hub, &self.held);
+        let given = held.iter().enumerate().map(|(at, tenure)| {
+            let ends = self.stop_minders_of(tenure.shard);
+            // In turn, so that nobody gets them all.
+            let to = others
+                .get(at.checked_rem(others.len()).unwrap_or_default())
+                .copied();
+            async move { give_away(hub, all, tenure, to, ends).await }
+        });
+        join_all(given).await;
+        if let Err(fault) = shard::leave(&self.hub, &self.hub.node).await {
+            tracing::warn!(error = %chain(&fault), "Could not say that this worker is gone");
+        }
+        self.minders.clear();
+        tracing::info!("Shard worker {} is gone", self.hub.node);
+    }
+}
+
+/// Waits for the sessions to end, for so long and no longer, then lets the shard go.
+async fn give_away(hub: &Hub, held: &Held, tenure: &Tenure, to: Option<&str>, ends: Vec<CancellationToken>) {
+    let ended = join_all(ends.iter().map(CancellationToken::cancelled));
+    if tokio::time::timeout(PARTING_LIMIT, ended).await.is_err() {
+        tracing::warn!(shard.id = %tenure.shard, "Sessions of shard {} did not end in time", tenure.shard);
+    }
+    let given = match to {
+        Some(successor) => shard::hand_over(hub, &hub.node, tenure, successor).await,
+        None => shard::release(hub, &hub.node, tenure).await,
+    };
+    held.remove(tenure.shard);
+    match given {
+        Ok(()) => {
+            metrics::counter!("switchboard_shards_given_total").increment(1);
+            tracing::info!(shard.id = %tenure.shard, "Gave shard {} to {}", tenure.shard, to.unwrap_or("anybody"));
+        }
+        // Nobody renews it any more: it is free in a moment.
+        Err(fault) => tracing::warn!(error = %chain(&fault), "Could not give a shard up"),
+    }
+}

@@ -1,0 +1,229 @@
+//! One connection of a session. The only part that knows the library: `link/` turns its words into ours.
+//!
+//! A link is one connection and no more. The library can reconnect by itself, but when and whether is decided in one
+//! place, the minder, which also knows other workers; so that is switched off, but for the restart that ends a pairing,
+//! because the library remembers in between that the account is new.
+
+mod address;
+mod commit;
+mod events;
+mod http;
+mod order;
+mod said;
+mod store;
+mod transport;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use connectors::http::Http;
+use hub::Hub;
+use hub::session::Hold;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use whatsapp_rust::Client;
+use whatsapp_rust::bot::Bot;
+use whatsapp_rust::pair_code::PairCodeOptions;
+use whatsapp_rust::transport::TokioWebSocketTransportFactory;
+use whatsapp_rust::wacore::store::DevicePropsOverride;
+use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
+
+pub(crate) use order::Sent;
+
+use commit::Commit;
+use events::{Answers, Sorter, Verdict};
+use store::Store;
+use transport::Fenced;
+
+/// A link that does not close in this time is left to end by itself: its socket carries nothing any more.
+const CLOSING_LIMIT: Duration = Duration::from_secs(7);
+
+/// What happens on a link.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// A QR to show.
+    Qr {
+        /// What it says: a credential.
+        code: String,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// Eight characters to show.
+    Code {
+        /// A credential.
+        code: String,
+        /// For how long.
+        lasts: Duration,
+    },
+    /// All codes were shown.
+    CodesSpent,
+    /// The network will not have it so: a code for why.
+    Refused(&'static str),
+    /// The account is linked.
+    Linked {
+        /// In E.164.
+        phone: String,
+    },
+    /// Messages flow.
+    Connected,
+}
+
+/// Why a link ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Somebody connected with the same keys.
+    Replaced,
+    /// Unlinked; a code for why.
+    LoggedOut(&'static str),
+    /// Refused for so long.
+    Banned {
+        /// How long.
+        lasts: Duration,
+        /// A code.
+        why: &'static str,
+    },
+    /// The account wants its passkey.
+    PasskeyNeeded,
+    /// The network wants a newer client.
+    Outdated,
+    /// Anything that may be over in a moment; a code.
+    Lost(&'static str),
+}
+
+/// What a link is opened for.
+pub(crate) struct Opening {
+    /// To link an account: by QR, or by code for this number.
+    pub(crate) pair: Option<Option<String>>,
+    /// Whether groups come in.
+    pub(crate) groups: bool,
+}
+
+/// See the module.
+pub(crate) struct Link {
+    client: Arc<Client>,
+    answers: Arc<Answers>,
+    verdict: Arc<Verdict>,
+    ended: CancellationToken,
+}
+
+impl Link {
+    /// Begins to connect. What happens comes as news; that it is over, by [`Link::ended`].
+    pub(crate) async fn open(
+        hub: &Hub,
+        hold: &Hold,
+        opening: Opening,
+    ) -> anyhow::Result<(Self, mpsc::Receiver<News>)> {
+        let settings = &hub.config.whatsapp;
+        let store = Arc::new(Store::new(hub.clone(), hold.clone()));
+        let (sorter, sorted) = Sorter::new();
+        let is_pairing = opening.pair.is_some();
+        let mut builder = Bot::builder()
+            .with_backend_arc(Arc::<Store>::clone(&store))
+            .with_transport_factory(Fenced {
+                inner: TokioWebSocketTransportFactory::new().with_url(settings.web_url.as_str()),
+                tenure: hold.tenure.clone(),
+            })
+            .with_http_client(http::Web(Http::new()?))
+            .with_device_props(
+                DevicePropsOverride::new()
+                    .with_os("Switchboard")
+                    .with_platform_type(PlatformType::CHROME),
+            )
+            .with_inbound_durability_hook(Commit {
+                hub: hub.clone(),
+                hold: hold.clone(),
+                store: Arc::clone(&store),
+                groups: opening.groups,
+            })
+            .skip_history_sync();
+        if let Some(version) = settings.version_parts() {
+            builder = builder.with_version(version);
+        }
+        if let Some(Some(phone)) = opening.pair {
+            builder = builder.with_pair_code(PairCodeOptions {
+                phone_number: phone.trim_start_matches('+').to_owned(),
+                ..PairCodeOptions::default()
+            });
+        }
+        let bot = builder.build().await.context("build the client")?;
+        let client = bot.client();
+        client.enable_auto_reconnect.store(is_pairing, Ordering::Relaxed);
+        client.subscribe_handler(sorter).detach();
+        let reports = events::write_reports(hub.clone(), hold.clone(), store, sorted.reports);
+        // It ends with the client, which holds its other end.
+        hub.tasks.spawn_supporter("session.reports", reports);
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
+        hub.tasks.spawn_supporter("session.link", async move {
+            let _end = end;
+            bot.run().await;
+        });
+        let link = Self {
+            client,
+            answers: sorted.answers,
+            verdict: sorted.verdict,
+            ended,
+        };
+        Ok((link, sorted.news))
+    }
+
+    /// Resolves when the connection is over; says why.
+    pub(crate) async fn ended(&self) -> End {
+        self.ended.cancelled().await;
+        self.verdict.get().unwrap_or(End::Lost("connection"))
+    }
+
+    /// Why it is about to be over, if the network has said so.
+    pub(crate) fn verdict(&self) -> Option<End> {
+        self.verdict.get()
+    }
+
+    /// From now on a lost connection is the minder's to mend.
+    pub(crate) fn stay_down_once_lost(&self) {
+        self.client.enable_auto_reconnect.store(false, Ordering::Relaxed);
+    }
+
+    /// Has what the library remembers written down, now rather than within half a minute.
+    pub(crate) async fn flush(&self) -> anyhow::Result<()> {
+        let flushed = self.client.persistence_manager();
+        flushed.flush().await.context("write the device down")
+    }
+
+    /// What the account calls itself.
+    pub(crate) fn push_name(&self) -> Option<String> {
+        Some(self.client.push_name()).filter(|name| !name.is_empty())
+    }
+
+    /// When anything last came over the wire, in milliseconds since 1970.
+    pub(crate) fn heard_ms(&self) -> u64 {
+        self.client.stats().last_data_received_ms
+    }
+
+    /// Disconnects in good order: what is buffered is written, what was taken is acknowledged.
+    pub(crate) async fn close(&self) {
+        let closed = async {
+            self.client.disconnect().await;
+            self.ended.cancelled().await;
+        };
+        if tokio::time::timeout(CLOSING_LIMIT, closed).await.is_err() {
+            self.client.signal_shutdown_sync();
+        }
+    }
+
+    /// Tells the network that this device is no more, and disconnects.
+    pub(crate) async fn log_out(&self) {
+        let gone = async {
+            self.client.logout().await;
+            self.ended.cancelled().await;
+        };
+        if tokio::time::timeout(CLOSING_LIMIT, gone).await.is_err() {
+            self.client.signal_shutdown_sync();
+        }
+    }
+
+    fn client(&self) -> &Client {
+        &self.client
+    }
+}

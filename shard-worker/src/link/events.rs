@@ -1,0 +1,257 @@
+//! What the library tells while it is connected, sorted by who has to know. It calls from its reading loop, so nothing here
+//! waits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hub::Hub;
+use hub::message::State;
+use hub::session::Hold;
+use tokio::sync::{mpsc, oneshot};
+use whatsapp_rust::Jid;
+use whatsapp_rust::pair_code::PairCodeRejection;
+use whatsapp_rust::wacore::types::events::{
+    ConnectFailureReason, Event, EventHandler, EventInterest, EventKind, PairingCodeError, Receipt,
+};
+use whatsapp_rust::wacore::types::presence::ReceiptType;
+
+use super::address::{names_of, number_of};
+use super::store::Store;
+use super::{End, News};
+
+/// News that a minder has not looked at; it looks at once. What does not fit is lost, and its own clocks notice.
+const NEWS_MAX: usize = 64;
+/// Reports that wait for the database. What does not fit is lost and counted: a tick is late by the next one, a message is
+/// never in here.
+const REPORTS_MAX: usize = 4_096;
+
+/// Sorts events.
+pub(super) struct Sorter {
+    news: mpsc::Sender<News>,
+    reports: mpsc::Sender<Report>,
+    answers: Arc<Answers>,
+    verdict: Arc<Verdict>,
+}
+
+/// Why the connection ended, as the network said; the first word counts.
+#[derive(Default)]
+pub(super) struct Verdict(Mutex<Option<End>>);
+
+impl Verdict {
+    fn say(&self, end: End) {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.get_or_insert(end);
+    }
+
+    pub(super) fn get(&self) -> Option<End> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The network's answers to what was sent, for those who wait: as many as are being sent.
+#[derive(Default)]
+pub(super) struct Answers(Mutex<HashMap<String, oneshot::Sender<Option<String>>>>);
+
+impl Answers {
+    /// To be asked for before it is sent: the answer may be faster than the call.
+    pub(super) fn expect(&self, wire_id: &str) -> oneshot::Receiver<Option<String>> {
+        let (tell, told) = oneshot::channel();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, waits| !waits.is_closed());
+        waiting.insert(wire_id.to_owned(), tell);
+        told
+    }
+
+    fn answer(&self, wire_id: &str, refusal: Option<String>) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tell) = waiting.remove(wire_id) {
+            // Nobody waits any more: it is sent again under the same id.
+            tell.send(refusal).ok();
+        }
+    }
+}
+
+/// What the other side's devices say of messages of ours.
+pub(super) struct Report {
+    chat: Jid,
+    wire_ids: Vec<String>,
+    state: State,
+}
+
+/// The ends of a sorter.
+pub(super) struct Sorted {
+    pub(super) news: mpsc::Receiver<News>,
+    pub(super) reports: mpsc::Receiver<Report>,
+    pub(super) answers: Arc<Answers>,
+    pub(super) verdict: Arc<Verdict>,
+}
+
+impl Sorter {
+    pub(super) fn new() -> (Arc<Self>, Sorted) {
+        let (news, heard) = mpsc::channel(NEWS_MAX);
+        let (reports, reported) = mpsc::channel(REPORTS_MAX);
+        let (answers, verdict) = (Arc::<Answers>::default(), Arc::<Verdict>::default());
+        let sorter = Self {
+            news,
+            reports,
+            answers: Arc::clone(&answers),
+            verdict: Arc::clone(&verdict),
+        };
+        let sorted = Sorted {
+            news: heard,
+            reports: reported,
+            answers,
+            verdict,
+        };
+        (Arc::new(sorter), sorted)
+    }
+
+    fn tell(&self, news: News) {
+        if self.news.try_send(news).is_err() {
+            metrics::counter!("switchboard_session_news_lost_total").increment(1);
+        }
+    }
+
+    fn report(&self, receipt: &Receipt) {
+        let state = match receipt.r#type {
+            // A client in the background has it as well; both are the same tick.
+            ReceiptType::Delivered | ReceiptType::Inactive => State::Delivered,
+            ReceiptType::Read | ReceiptType::Played => State::Read,
+            _ => return,
+        };
+        if receipt.source.is_from_me || receipt.source.chat.is_group() {
+            return;
+        }
+        let report = Report {
+            chat: receipt.source.chat.clone(),
+            wire_ids: receipt.message_ids.clone(),
+            state,
+        };
+        if self.reports.try_send(report).is_err() {
+            metrics::counter!("switchboard_session_reports_lost_total").increment(1);
+        }
+    }
+}
+
+impl EventHandler for Sorter {
+    fn handle_event(&self, event: Arc<Event>) {
+        match &*event {
+            Event::Connected(_) => self.tell(News::Connected),
+            Event::PairingQrCode(qr) => self.tell(News::Qr {
+                code: qr.code.clone(),
+                lasts: qr.timeout,
+            }),
+            Event::PairingCode(code) => self.tell(News::Code {
+                code: code.code.clone(),
+                lasts: code.timeout,
+            }),
+            Event::PairingCodeError(error) => self.tell(News::Refused(code_refusal(error))),
+            Event::PairError(_) => self.tell(News::Refused("refused")),
+            Event::PairingQrCodesExhausted(_) => self.tell(News::CodesSpent),
+            Event::PairSuccess(paired) => {
+                if let Some(phone) = number_of(&paired.id) {
+                    self.tell(News::Linked { phone });
+                }
+            }
+            Event::Receipt(receipt) => self.report(receipt),
+            Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
+                self.answers.answer(&ack.id, ack.error.clone());
+            }
+            other => {
+                if let Some(end) = end(other) {
+                    self.verdict.say(end);
+                }
+            }
+        }
+    }
+
+    fn interest(&self) -> EventInterest {
+        EventInterest::of(&[
+            EventKind::Connected,
+            EventKind::PairingQrCode,
+            EventKind::PairingCode,
+            EventKind::PairingCodeError,
+            EventKind::PairError,
+            EventKind::PairingQrCodesExhausted,
+            EventKind::PairSuccess,
+            EventKind::PairPasskeyRequest,
+            EventKind::Receipt,
+            EventKind::ServerAck,
+            EventKind::StreamReplaced,
+            EventKind::LoggedOut,
+            EventKind::TemporaryBan,
+            EventKind::ClientOutdated,
+            EventKind::ConnectFailure,
+        ])
+    }
+}
+
+/// What ends a connection for longer than a moment.
+fn end(event: &Event) -> Option<End> {
+    Some(match event {
+        Event::StreamReplaced(_) => End::Replaced,
+        Event::LoggedOut(out) => End::LoggedOut(match out.reason {
+            ConnectFailureReason::AccountLocked => "account_locked",
+            _ => "logged_out",
+        }),
+        Event::TemporaryBan(ban) => End::Banned {
+            lasts: Duration::from_secs(u64::try_from(ban.expire.num_seconds()).unwrap_or_default()),
+            why: match i32::from(ban.code.clone()) {
+                101 => "too_many_strangers",
+                102 => "blocked_by_people",
+                103 => "too_many_groups",
+                104 => "same_message_too_often",
+                106 => "broadcasts",
+                _ => "banned",
+            },
+        },
+        Event::ClientOutdated(_) => End::Outdated,
+        Event::PairPasskeyRequest(_) => End::PasskeyNeeded,
+        Event::ConnectFailure(failure) => match failure.reason {
+            ConnectFailureReason::InternalServerError | ConnectFailureReason::ServiceUnavailable => {
+                End::Lost("unavailable")
+            }
+            // A ban without an end: some hours are a guess that harms nobody.
+            ConnectFailureReason::TempBanned => End::Banned {
+                lasts: Duration::from_hours(6),
+                why: "banned",
+            },
+            _ => End::Lost("refused"),
+        },
+        _ => return None,
+    })
+}
+
+fn code_refusal(error: &PairingCodeError) -> &'static str {
+    match error.rejection {
+        Some(PairCodeRejection::RateOverlimit) => "rate_limited",
+        Some(_) => "refused",
+        None => "network",
+    }
+}
+
+/// Writes reports down, in their order, until the connection is gone.
+pub(super) async fn write_reports(
+    hub: Hub,
+    hold: Hold,
+    store: Arc<Store>,
+    mut reports: mpsc::Receiver<Report>,
+) {
+    while let Some(report) = reports.recv().await {
+        for name in names_of(&store, &report.chat).await {
+            match hold.report(&hub, &name, &report.wire_ids, report.state).await {
+                Ok(()) => {}
+                Err(hub::Error::Stale) => return,
+                Err(fault) => {
+                    metrics::counter!("switchboard_session_reports_lost_total").increment(1);
+                    tracing::warn!(
+                        error = %crate::held::chain(&fault),
+                        session.id = %hold.session,
+                        "Could not write a report down"
+                    );
+                }
+            }
+        }
+    }
+}

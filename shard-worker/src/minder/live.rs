@@ -1,0 +1,222 @@
+//! A session that is connected, or on its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::session::{Desired, Observation, Observed, Wanted};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Minding;
+use crate::link::{End, Link, News, Opening};
+use crate::sender;
+
+/// From the first knock until messages flow: after linking, the library waits ten seconds for the phone's keys.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+/// A connection that lasted so long was a good one: the next failure is the first again.
+const STABLE_AFTER: Duration = Duration::from_secs(30);
+/// So often it is written down that the network was heard from.
+const HEARD_EVERY: Duration = Duration::from_secs(30);
+
+/// What is known of a connection while it lasts.
+struct Live<'a> {
+    minding: &'a Minding,
+    link: Arc<Link>,
+    wake: Arc<Notify>,
+    stop_sender: CancellationToken,
+    connected_at: Option<Instant>,
+    failures: i32,
+    heard_ms: u64,
+}
+
+/// Why nobody follows the connection any more.
+enum Over {
+    /// It ended.
+    Ended(End),
+    /// A person wants something else, or the worker stops: it is to be closed.
+    Unwanted,
+    /// The shard is not ours: whoever has it now replaces us.
+    NotOurs,
+}
+
+impl Minding {
+    /// Connects, and stays so for as long as it is wanted.
+    pub(super) async fn connect(&self, wanted: &Wanted) -> hub::Result<()> {
+        if !self.turn().await {
+            return Ok(());
+        }
+        let connecting = Observation {
+            attempts: wanted.attempts,
+            ..Observation::plain(Observed::Connecting)
+        };
+        self.hold.observe(&self.hub, &connecting).await?;
+        let opening = Opening {
+            pair: None,
+            groups: wanted.groups,
+        };
+        match Link::open(&self.hub, &self.hold, opening).await {
+            Ok((link, news)) => self.follow(link, news, wanted.attempts).await,
+            Err(fault) => {
+                tracing::warn!(
+                    error = format!("{fault:#}"),
+                    session.id = %self.hold.session,
+                    "Could not open a session"
+                );
+                self.note_end(&End::Lost("store"), wanted.attempts).await
+            }
+        }
+    }
+
+    /// Follows a link until it ends or is not wanted; then closes it and writes down what is the case.
+    pub(super) async fn follow(
+        &self,
+        link: Link,
+        mut news: mpsc::Receiver<News>,
+        failures: i32,
+    ) -> hub::Result<()> {
+        let mut live = Live {
+            minding: self,
+            link: Arc::new(link),
+            wake: Arc::default(),
+            stop_sender: CancellationToken::new(),
+            connected_at: None,
+            failures,
+            heard_ms: 0,
+        };
+        let over = live.run(&mut news).await;
+        live.stop_sender.cancel();
+        let over = match over {
+            Ok(over) => over,
+            Err(fault) => {
+                live.link.close().await;
+                return Err(fault);
+            }
+        };
+        live.link.close().await;
+        match over {
+            Over::Ended(end) if !self.is_over() => self.note_end(&end, live.failures_before()).await,
+            Over::Ended(_) | Over::Unwanted | Over::NotOurs => Ok(()),
+        }
+    }
+
+    /// Connects to say good-bye.
+    pub(super) async fn log_out(&self, wanted: &Wanted) -> Result<(), End> {
+        if !self.turn().await {
+            return Err(End::Lost("stopped"));
+        }
+        let opening = Opening {
+            pair: None,
+            groups: wanted.groups,
+        };
+        let (link, mut news) = Link::open(&self.hub, &self.hold, opening)
+            .await
+            .map_err(|_fault| End::Lost("store"))?;
+        let connected = async {
+            loop {
+                match news.recv().await {
+                    Some(News::Connected) => return Ok(()),
+                    // Asked to link anew: its keys are not known there any more.
+                    Some(News::Qr { .. }) => return Err(End::LoggedOut("logged_out")),
+                    Some(_) => {}
+                    None => return Err(End::Lost("connection")),
+                }
+            }
+        };
+        let ready = tokio::select! {
+            ready = connected => ready,
+            end = link.ended() => Err(end),
+            () = self.stop.cancelled() => Err(End::Lost("stopped")),
+            () = tokio::time::sleep(READY_LIMIT) => Err(End::Lost("no_answer")),
+        };
+        match &ready {
+            Ok(()) => link.log_out().await,
+            Err(_) => link.close().await,
+        }
+        ready
+    }
+}
+
+impl Live<'_> {
+    async fn run(&mut self, news: &mut mpsc::Receiver<News>) -> hub::Result<Over> {
+        let minding = self.minding;
+        let ready_until = Instant::now() + READY_LIMIT;
+        let mut heard = tokio::time::interval(HEARD_EVERY);
+        loop {
+            tokio::select! {
+                () = minding.stop.cancelled() => return Ok(Over::Unwanted),
+                () = minding.not_ours() => return Ok(Over::NotOurs),
+                end = self.link.ended() => return Ok(Over::Ended(end)),
+                () = tokio::time::sleep_until(ready_until), if self.connected_at.is_none() => {
+                    return Ok(Over::Ended(self.link.verdict().unwrap_or(End::Lost("no_answer"))));
+                }
+                Some(news) = news.recv() => {
+                    if let Some(over) = self.hear(news).await? {
+                        return Ok(over);
+                    }
+                }
+                _ = heard.tick() => self.note_heard().await?,
+                () = minding.poke.notified() => {
+                    let wanted = minding.hold.wanted(&minding.hub).await?;
+                    if wanted.desired != Desired::Running {
+                        return Ok(Over::Unwanted);
+                    }
+                    self.wake.notify_one();
+                }
+            }
+        }
+    }
+
+    async fn hear(&mut self, news: News) -> hub::Result<Option<Over>> {
+        let minding = self.minding;
+        match news {
+            News::Connected => {
+                self.link.stay_down_once_lost();
+                let is_first = self.connected_at.replace(Instant::now()).is_none();
+                let seen = Observation {
+                    attempts: self.failures,
+                    ..Observation::plain(Observed::Connected)
+                };
+                if let Some(name) = self.link.push_name() {
+                    minding.hold.named(&minding.hub, &name).await?;
+                }
+                minding.hold.observe(&minding.hub, &seen).await?;
+                if is_first {
+                    self.start_sender();
+                }
+                tracing::info!(session.id = %minding.hold.session, "Session {} is connected", minding.hold.session);
+            }
+            // Asked to link anew: the network does not know these keys any more.
+            News::Qr { .. } => return Ok(Some(Over::Ended(End::LoggedOut("logged_out")))),
+            News::Code { .. } | News::CodesSpent | News::Refused(_) | News::Linked { .. } => {}
+        }
+        Ok(None)
+    }
+
+    fn start_sender(&self) {
+        let minding = self.minding;
+        let run = sender::run(
+            minding.hub.clone(),
+            minding.hold.clone(),
+            Arc::clone(&self.link),
+            Arc::clone(&self.wake),
+            self.stop_sender.clone(),
+        );
+        minding.hub.tasks.spawn("session.sender", run);
+    }
+
+    async fn note_heard(&mut self) -> hub::Result<()> {
+        let heard_ms = self.link.heard_ms();
+        if self.connected_at.is_some() && heard_ms > self.heard_ms {
+            self.heard_ms = heard_ms;
+            self.minding.hold.heard(&self.minding.hub).await?;
+        }
+        Ok(())
+    }
+
+    /// Failures in a row before this one.
+    fn failures_before(&self) -> i32 {
+        let was_stable = self.connected_at.is_some_and(|at| at.elapsed() >= STABLE_AFTER);
+        if was_stable { 0 } else { self.failures }
+    }
+}
