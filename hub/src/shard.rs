@@ -102,7 +102,7 @@ pub struct Seen {
     pub settled: bool,
     /// How long nobody has held it, as far as is known; zero while somebody does.
     pub orphaned: Duration,
-    /// Sessions that should run on it.
+    /// Sessions on it that there is something to do for: to run them, or to stop them first.
     pub sessions: u32,
 }
 

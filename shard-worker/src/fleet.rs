@@ -26,6 +26,8 @@ use crate::starts::Starts;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Between two heartbeats.
 const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// The same when somebody said that something changed: a first session should not wait.
+const BEAT_GAP: Duration = Duration::from_millis(500);
 /// A round that waits longer for Postgres is given up; the next one begins anew.
 const ROUND_LIMIT: Duration = Duration::from_secs(4);
 /// Sessions of a shard that is given away may take so long to end.
@@ -46,6 +48,8 @@ pub(crate) struct Fleet {
         tokio::sync::mpsc::Receiver<Shard>,
     ),
     beat_at: Option<Instant>,
+    /// Somebody said that something changed.
+    is_nudged: bool,
     follow_at: Option<Instant>,
     nudges: Option<Following>,
 }
@@ -61,6 +65,7 @@ impl Fleet {
             // One place a shard: never full.
             parted: tokio::sync::mpsc::channel(1_024),
             beat_at: None,
+            is_nudged: true,
             follow_at: None,
             nudges: None,
         }
@@ -84,18 +89,26 @@ impl Fleet {
 
     /// Until something may have changed.
     async fn rest(&mut self) {
+        let Self {
+            hub,
+            nudges,
+            parted,
+            parting,
+            is_nudged,
+            ..
+        } = self;
         let nudged = async {
-            match &mut self.nudges {
+            match nudges {
                 Some(nudges) => drop(nudges.next().await),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = self.hub.tasks.stopping() => {}
+            () = hub.tasks.stopping() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = nudged => {}
-            Some(shard) = self.parted.1.recv() => {
-                self.parting.remove(&shard);
+            () = nudged => *is_nudged = true,
+            Some(shard) = parted.1.recv() => {
+                parting.remove(&shard);
             }
         }
     }
@@ -119,9 +132,11 @@ impl Fleet {
             metrics::counter!("switchboard_shards_lost_total").increment(1);
             self.stop_minders_of(shard);
         }
-        if self.beat_at.is_none_or(|at| Instant::now() >= at) {
+        let gap = if self.is_nudged { BEAT_GAP } else { BEAT_EVERY };
+        if self.beat_at.is_none_or(|at| at.elapsed() >= gap) {
+            self.is_nudged = false;
             let fleet = shard::beat(&self.hub, &self.hub.node, false).await?;
-            self.beat_at = Some(Instant::now() + BEAT_EVERY);
+            self.beat_at = Some(Instant::now());
             for deed in plan(&self.hub.node, &fleet, |_| false) {
                 self.do_it(deed).await?;
             }

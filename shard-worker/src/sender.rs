@@ -76,19 +76,23 @@ impl Sender {
                     return Ok(());
                 }
                 if !self.late.contains_key(one.order.chat()) {
-                    self.send(&one).await?;
+                    self.send(&one, stop).await?;
                     tokio::time::sleep(GAP.mul_f64(1.0 + rand::random::<f64>())).await;
                 }
             }
         }
     }
 
-    async fn send(&mut self, due: &Due) -> hub::Result<()> {
+    async fn send(&mut self, due: &Due, stop: &CancellationToken) -> hub::Result<()> {
         if due.was_seen {
             return self.hold.settle(&self.hub, due, &Outcome::Accepted).await;
         }
         self.hold.start(&self.hub, due).await?;
-        let sent = self.link.send(due, self.hub.clock.now().as_millisecond()).await;
+        let sent = tokio::select! {
+            sent = self.link.send(due, self.hub.clock.now().as_millisecond()) => sent,
+            // The connection is over: whoever has the next one finds it begun.
+            () = stop.cancelled() => return Ok(()),
+        };
         let label = match &sent {
             Sent::Accepted => "accepted",
             Sent::Refused(_) | Sent::Unsupported => "refused",

@@ -12,7 +12,7 @@ use hub::testing::World;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 /// Tables without a tenant of their own.
-const GLOBAL: &str = "'tenants', 'ticks', '_sqlx_migrations'";
+const GLOBAL: &str = "'tenants', 'shards', 'shard_workers', 'ticks', '_sqlx_migrations'";
 /// Unique keys that find the tenant, so cannot start with it.
 const FINDS_TENANT: &str = "'inbox_routes_pkey', 'demo_pages_key'";
 /// Extensions that the schema uses.
@@ -31,6 +31,10 @@ const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
     ("inbox_routes", "SELECT"),
     ("jobs", "DELETE, INSERT, SELECT, UPDATE"),
     ("refresh_families", "DELETE, SELECT"),
+    ("session_outbox", "SELECT*"),
+    ("sessions", "SELECT"),
+    ("shard_workers", "DELETE, INSERT, SELECT, UPDATE"),
+    ("shards", "SELECT, UPDATE"),
     ("sign_in_links", "DELETE, SELECT"),
     ("staff", "SELECT"),
     ("submissions", "INSERT, SELECT*"),
@@ -65,7 +69,8 @@ fn rules_of_tables() -> Vec<Rule> {
             "row-level security is enabled and forced",
             format!(
                 "SELECT relname::text FROM ({TABLES}) t
-                 WHERE relname NOT IN ('ticks', '_sqlx_migrations') AND NOT (relrowsecurity AND relforcerowsecurity)"
+                 WHERE relname NOT IN ('shards', 'shard_workers', 'ticks', '_sqlx_migrations')
+                   AND NOT (relrowsecurity AND relforcerowsecurity)"
             ),
         ),
         (

@@ -29,6 +29,9 @@ pub(crate) enum Role {
     Worker,
     /// Periodic work.
     Scheduler,
+    /// WhatsApp Web sessions.
+    #[cfg(feature = "whatsapp-web")]
+    ShardWorker,
 }
 
 impl Role {
@@ -38,6 +41,8 @@ impl Role {
             Self::Calls => ("calls", "SWITCHBOARD_LISTEN__CALLS"),
             Self::Worker => ("worker", "SWITCHBOARD_LISTEN__WORKER"),
             Self::Scheduler => ("scheduler", "SWITCHBOARD_LISTEN__SCHEDULER"),
+            #[cfg(feature = "whatsapp-web")]
+            Self::ShardWorker => ("shard-worker", "SWITCHBOARD_LISTEN__SHARD_WORKER"),
         }
     }
 }

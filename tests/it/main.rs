@@ -26,4 +26,6 @@ mod stop;
 mod tidy;
 mod topology;
 mod up;
+#[cfg(feature = "whatsapp-web")]
+mod whatsapp;
 mod world;

@@ -35,7 +35,8 @@ pub async fn beat(hub: &Hub, me: &str, leaving: bool) -> Result<Fleet> {
              coalesce(s.settled_at <= now(), true) AS "settled!",
              coalesce(greatest(extract(epoch FROM now() - s.lease_until), 0), 0)::float8 AS "orphaned_s!",
              (SELECT count(*) FROM tenants t JOIN sessions n ON n.tenant_id = t.id
-              WHERE t.whatsapp_shard = s.id AND n.desired <> 'stopped')::int4 AS "sessions!"
+              WHERE t.whatsapp_shard = s.id
+                AND (n.desired <> 'stopped' OR n.observed NOT IN ('stopped', 'new', 'logged_out')))::int4 AS "sessions!"
            FROM shards s ORDER BY s.id"#
     )
     .fetch_all(&mut *tx)

@@ -15,6 +15,7 @@ use whatsapp_rust::wacore::types::events::{
     ConnectFailureReason, Event, EventHandler, EventInterest, EventKind, PairingCodeError, Receipt,
 };
 use whatsapp_rust::wacore::types::presence::ReceiptType;
+use whatsapp_rust::wacore_binary::JidExt as _;
 
 use super::address::{names_of, number_of};
 use super::store::Store;
@@ -197,7 +198,7 @@ fn end(event: &Event) -> Option<End> {
         }),
         Event::TemporaryBan(ban) => End::Banned {
             lasts: Duration::from_secs(u64::try_from(ban.expire.num_seconds()).unwrap_or_default()),
-            why: match i32::from(ban.code.clone()) {
+            why: match ban.code.code() {
                 101 => "too_many_strangers",
                 102 => "blocked_by_people",
                 103 => "too_many_groups",

@@ -4,6 +4,7 @@ use hub::session::inbound::{ChatItem, Content};
 use whatsapp_rust::Jid;
 use whatsapp_rust::proto_helpers::MessageExt as _;
 use whatsapp_rust::wacore::types::events::InboundMessage;
+use whatsapp_rust::wacore_binary::JidExt as _;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use super::address::name_of;

@@ -96,6 +96,14 @@ impl Minding {
         live.link.close().await;
         match over {
             Over::Ended(end) if !self.is_over() => self.note_end(&end, live.failures_before()).await,
+            // Nobody is to think that it is connected, should nobody take it over.
+            Over::Unwanted if self.stop.is_cancelled() && self.hold.tenure.holds() => {
+                let seen = Observation {
+                    attempts: live.failures_before(),
+                    ..Observation::because(Observed::Waiting, "worker_stopped")
+                };
+                self.hold.observe(&self.hub, &seen).await
+            }
             Over::Ended(_) | Over::Unwanted | Over::NotOurs => Ok(()),
         }
     }

@@ -31,6 +31,10 @@ pub(in crate::submission) async fn receive(
         return Ok(Some(echo));
     }
     let body = clean(&text_of(item));
+    if body.is_empty() {
+        // Something was taken back: a sign, or words that stay on record.
+        return Ok(None);
+    }
     let base = NewMessage {
         provider_id: Some(&provider_id),
         ..NewMessage::inbound(conversation, &body)
@@ -63,7 +67,7 @@ pub(crate) fn provider_id(inbox: InboxId, chat: &str, wire_id: &str) -> String {
 fn text_of(item: &ChatItem) -> String {
     match &item.content {
         Content::Text { body } => body.clone(),
-        Content::Media { caption, .. } => caption.clone(),
+        Content::Media { kind, caption, .. } => format!("[{kind}] {caption}").trim_end().to_owned(),
         Content::Location {
             latitude_e6,
             longitude_e6,

@@ -1,0 +1,214 @@
+//! WhatsApp Web end to end: shard workers over real stores, a fake server outside, and real clients as customers, so that
+//! every byte is really encrypted by one side and decrypted by the other.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on panics, in its helpers too"
+)]
+
+mod inbound;
+mod life;
+mod outbound;
+mod pairing;
+mod takeover;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fake_wa::{Config, Customer, Patience, Phone, Server};
+use hub::Hub;
+use hub::ids::{SessionId, TenantId};
+use hub::job::Queue;
+use hub::session::pairing::{News, Watch};
+use hub::session::{self, Desired, Observed, Session};
+use hub::shard;
+use hub::testing::World;
+use sqlx::{Connection as _, PgConnection};
+
+/// The business's own number, and a customer's.
+const HERE: &str = "+15550199";
+const ANN: &str = "+15550101";
+/// What a busy machine may take for anything at all.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The version that clients say they are; looking it up would need WhatsApp.
+const VERSION: &str = "2.3000.0";
+
+/// A business with a session, and WhatsApp.
+struct Shop {
+    world: World,
+    whatsapp: Server,
+    tenant: TenantId,
+    session: SessionId,
+}
+
+/// A shard worker, as another process would be: a hub of its own over the same stores.
+struct Shift {
+    hub: Hub,
+}
+
+impl Shift {
+    async fn start(shop: &Shop) -> Self {
+        let hub = shop.world.another_hub().await;
+        hub.tasks
+            .spawn("test.shard-worker", shard_worker::work(hub.clone()));
+        Self { hub }
+    }
+
+    fn name(&self) -> &str {
+        &self.hub.node
+    }
+
+    /// As SIGTERM does.
+    async fn stop(self) {
+        assert!(
+            self.hub.tasks.shut_down(Duration::from_secs(20)).await,
+            "it ends by itself"
+        );
+    }
+
+    /// All at once: nothing is renewed, released, or said.
+    async fn kill(self) {
+        self.hub.tasks.shut_down(Duration::ZERO).await;
+    }
+}
+
+impl Shop {
+    /// With jobs being worked, and nobody yet who works sessions.
+    async fn open() -> Self {
+        let whatsapp = Server::start(Config::default()).await.unwrap();
+        let url = whatsapp.socket_url().parse().unwrap();
+        let settings = move |config: &mut hub::config::Config| {
+            config.whatsapp.web_url = url;
+            VERSION.clone_into(&mut config.whatsapp.version);
+        };
+        let world = World::with(settings, hub::clock::Clock::system()).await;
+        let tenant = world.tenant("acme").await;
+        let mut tx = world.hub.db.tenant(tenant).await.unwrap();
+        let session = session::create(&mut tx, "Front desk", None).await.unwrap().id;
+        tx.commit().await.unwrap();
+        shard::assign(&world.hub, tenant).await.unwrap();
+        let own = world.hub.clone();
+        world.hub.tasks.spawn("test.worker", async move {
+            worker::run(own, Queue::ALL.to_vec()).await.unwrap();
+        });
+        Self {
+            world,
+            whatsapp,
+            tenant,
+            session,
+        }
+    }
+
+    /// The same, linked to [`HERE`] and connected.
+    async fn linked() -> (Self, Shift) {
+        let shop = Self::open().await;
+        let shift = Shift::start(&shop).await;
+        shop.link().await;
+        shop.until_observed(Observed::Connected).await;
+        (shop, shift)
+    }
+
+    /// Links by QR: the owner scans what staff are shown.
+    async fn link(&self) {
+        let mut watch = self.begin(None).await;
+        loop {
+            match next(&mut watch).await {
+                // One that was scanned already is shown until the phone has answered.
+                News::Qr { code, .. } => drop(self.whatsapp.scan(&code, here())),
+                News::Linked { phone } => {
+                    assert_eq!(phone, HERE);
+                    return;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    async fn begin(&self, phone: Option<&str>) -> Watch {
+        let tx = self.world.hub.db.tenant(self.tenant).await.unwrap();
+        let begun = session::pairing::begin(&self.world.hub, tx, self.session, phone).await;
+        begun.unwrap().0
+    }
+
+    async fn session(&self) -> Session {
+        let mut tx = self.world.hub.db.tenant(self.tenant).await.unwrap();
+        let session = session::get(&mut tx, self.session).await.unwrap();
+        tx.commit().await.unwrap();
+        session
+    }
+
+    async fn want(&self, desired: Desired) {
+        let mut tx = self.world.hub.db.tenant(self.tenant).await.unwrap();
+        session::want(&mut tx, self.session, desired).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn until_observed(&self, observed: Observed) -> Session {
+        self.until_session(&format!("{observed:?}"), |session| session.observed == observed)
+            .await
+    }
+
+    async fn until_session(&self, what: &str, fits: impl Fn(&Session) -> bool) -> Session {
+        let last = std::sync::Mutex::new(None);
+        let wait = async {
+            loop {
+                let session = self.session().await;
+                if fits(&session) {
+                    return session;
+                }
+                *last.lock().unwrap() = Some(session);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait)
+            .await
+            .unwrap_or_else(|_| panic!("the session never was {what}: {:?}", last.lock().unwrap()))
+    }
+
+    /// Looks behind the curtain until it counts `count`.
+    async fn until(&self, query: &'static str, count: i64) {
+        let mut admin = self.admin().await;
+        let mut seen = None;
+        let wait = async {
+            while seen != Some(count) {
+                seen = Some(sqlx::query_scalar(query).fetch_one(&mut admin).await.unwrap());
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "never {count} but {seen:?}: {query}");
+    }
+
+    async fn count(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query)
+            .fetch_one(&mut self.admin().await)
+            .await
+            .unwrap()
+    }
+
+    async fn admin(&self) -> PgConnection {
+        PgConnection::connect(&self.world.admin_url).await.unwrap()
+    }
+
+    async fn customer(&self) -> Arc<Customer> {
+        self.whatsapp.customer(ann(), "Ann").await.unwrap()
+    }
+}
+
+async fn next(watch: &mut Watch) -> News {
+    tokio::time::timeout(PATIENCE, watch.next())
+        .await
+        .expect("news of the pairing")
+}
+
+fn here() -> Phone {
+    HERE.parse().unwrap()
+}
+
+fn ann() -> Phone {
+    ANN.parse().unwrap()
+}
+
+fn patience() -> Patience {
+    Patience(PATIENCE)
+}
