@@ -115,6 +115,9 @@ impl Hold {
         if entries.is_empty() {
             return Ok(());
         }
+        // In one order, so that two batches with the same keys do not lock each other out.
+        let mut entries: Vec<&Entry> = entries.iter().collect();
+        entries.sort_by(|one, other| one.key.cmp(&other.key));
         let sealed = entries
             .iter()
             .map(|entry| hub.sealer.seal(self.place(kind, &entry.key), &entry.value))
