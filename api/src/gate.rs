@@ -21,6 +21,9 @@ pub(crate) const PREFIX: &str = "/api/v1";
 pub(crate) async fn check(State(hub): State<Hub>, request: Request, next: Next) -> Response {
     // A body cannot be shared between threads, so what is asked about the request is asked without it.
     let (mut parts, body) = request.into_parts();
+    if let Some(operation) = operation_of(&parts) {
+        parts.extensions.insert(operation);
+    }
     match admit(&hub, &parts).await {
         Ok(Some(principal)) => {
             tracing::Span::current().record("tenant.id", tracing::field::display(principal.tenant()));
@@ -33,11 +36,7 @@ pub(crate) async fn check(State(hub): State<Hub>, request: Request, next: Next) 
 }
 
 async fn admit(hub: &Hub, request: &Parts) -> Result<Option<Principal>> {
-    let path = request
-        .extensions
-        .get::<MatchedPath>()
-        .and_then(|matched| matched.as_str().strip_prefix(PREFIX));
-    let Some(operation) = path.and_then(|path| operations::find(request.method.as_str(), path)) else {
+    let Some(operation) = request.extensions.get::<Operation>().copied() else {
         // Of a known path, a method it does not have; of an unknown one, or one missing in the table: nothing there.
         return Err(Error::NotFound("page"));
     };
@@ -53,6 +52,12 @@ async fn admit(hub: &Hub, request: &Parts) -> Result<Option<Principal>> {
         visit(hub, &principal, operation).await?;
     }
     Ok(Some(principal))
+}
+
+fn operation_of(request: &Parts) -> Option<Operation> {
+    let matched = request.extensions.get::<MatchedPath>()?;
+    let path = matched.as_str().strip_prefix(PREFIX)?;
+    operations::find(request.method.as_str(), path)
 }
 
 /// Holds an operator on a visit to their list, and writes down what they change in the tenant's own log.

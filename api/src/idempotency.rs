@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
+use crate::operations::Operation;
 use crate::router::BODY_MAX;
 
 /// An answer that is kept at most; larger ones are not writes'.
@@ -28,13 +29,18 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 pub(crate) async fn keep(State(hub): State<Hub>, request: Request, next: Next) -> Response {
     let key = request.headers().get("idempotency-key").cloned();
     let principal = request.extensions().get::<Principal>().cloned();
-    let writes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let writes = !matches!(*request.method(), Method::GET | Method::HEAD) && !is_streamed(&request);
     match (key, principal) {
         (Some(key), Some(principal)) if writes => once(hub, principal, &key, request, next)
             .await
             .unwrap_or_else(Error::into_response),
         _ => next.run(request).await,
     }
+}
+
+fn is_streamed(request: &Request) -> bool {
+    let operation = request.extensions().get::<Operation>();
+    operation.is_some_and(Operation::is_streamed)
 }
 
 async fn once(hub: Hub, by: Principal, key: &HeaderValue, request: Request, next: Next) -> Result<Response> {

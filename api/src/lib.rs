@@ -29,6 +29,7 @@ mod inboxes;
 mod live;
 mod me;
 mod messages;
+mod sessions;
 mod staff;
 mod webhooks;
 

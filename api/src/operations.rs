@@ -86,6 +86,13 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/inboxes"),
     needs(Admin, "POST", "/inboxes"),
     needs(Admin, "PATCH", "/inboxes/{id}"),
+    // linked WhatsApp sessions
+    needs(ReadOnly, "GET", "/whatsapp-sessions"),
+    needs(Admin, "POST", "/whatsapp-sessions"),
+    needs(ReadOnly, "GET", "/whatsapp-sessions/{id}"),
+    needs(Admin, "PATCH", "/whatsapp-sessions/{id}"),
+    needs(Admin, "POST", "/whatsapp-sessions/{id}/unlink"),
+    needs(Admin, "POST", "/whatsapp-sessions/{id}/pairing"),
     // demo pages: a visitor has nothing to show but the page's key, which is public; all they do is limited
     needs(ReadOnly, "GET", "/inboxes/{id}/demo-page"),
     needs(Admin, "PUT", "/inboxes/{id}/demo-page"),
@@ -134,7 +141,15 @@ const CHANGED_ON_VISITS: &[(&str, &str)] = &[
     ("POST", "/attachments/{id}/retry"),
 ];
 
+/// Writes that answer with a stream of credentials: nothing of it may be kept, so `Idempotency-Key` means nothing there.
+const STREAMED: &[(&str, &str)] = &[("POST", "/whatsapp-sessions/{id}/pairing")];
+
 impl Operation {
+    /// Whether its answer is a stream, to be passed on and not kept.
+    pub(crate) fn is_streamed(&self) -> bool {
+        STREAMED.contains(&(self.method, self.path))
+    }
+
     /// Whether it changes nothing.
     pub(crate) fn only_reads(&self) -> bool {
         self.method == "GET"

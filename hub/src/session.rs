@@ -20,7 +20,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::feed::NewEvent;
 use crate::ids::{InboxId, SessionId, StaffId};
-use crate::inbox::Channel;
+use crate::inbox::{self, Channel, InboxChange};
 
 /// What a person wants of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
@@ -105,8 +105,12 @@ impl Observed {
     }
 }
 
+/// A tenant has at most so many: each is a connection that its shard's worker holds.
+pub const SESSIONS_MAX: i64 = 20;
+
 /// A linked connection.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = WhatsappSession)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,
@@ -150,12 +154,57 @@ pub struct Session {
     pub created_at: Timestamp,
 }
 
-/// Makes a session that is not linked yet, with the inbox its conversations will be in. To be followed by
+/// What staff may change of a session.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = WhatsappSessionChange)]
+pub struct SessionChange {
+    /// For staff; its inbox has the same name.
+    pub name: Option<String>,
+    /// Whether it runs or rests. `running` again is also the way out of a state that waits for a person, and of a pause.
+    pub desired: Option<Wish>,
+    /// Whether groups' messages come into the inbox, read-only.
+    pub groups: Option<bool>,
+}
+
+/// What staff may want of a session that stays linked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// To be connected.
+    Running,
+    /// To rest.
+    Stopped,
+}
+
+impl From<Wish> for Desired {
+    fn from(wish: Wish) -> Self {
+        match wish {
+            Wish::Running => Self::Running,
+            Wish::Stopped => Self::Stopped,
+        }
+    }
+}
+
+/// Makes a session that is not linked yet, with the inbox its conversations will be in. Its tenant needs a shard:
 /// [`crate::shard::assign`].
+///
+/// # Errors
+/// `too_many_sessions` from [`SESSIONS_MAX`] on; two at the same moment may be one more.
 pub async fn create(tx: &mut Tx, name: &str, by: Option<StaffId>) -> Result<Session> {
     let (tenant, now) = (tx.tenant(), tx.now());
     if !(1..=120).contains(&name.trim().chars().count()) {
         return Err(Error::field("name", "must have 1 to 120 characters"));
+    }
+    let sessions = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM sessions WHERE tenant_id = $1"#,
+        tenant.uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if sessions >= SESSIONS_MAX {
+        let what = format!("there are {SESSIONS_MAX} sessions already; link one of them to another account");
+        return Err(Error::conflict("too_many_sessions", what));
     }
     let (id, inbox) = (SessionId::at(now), InboxId::at(now));
     sqlx::query!(
@@ -181,6 +230,8 @@ pub async fn create(tx: &mut Tx, name: &str, by: Option<StaffId>) -> Result<Sess
     )
     .execute(&mut **tx)
     .await?;
+    let inbox = inbox::get(tx, inbox).await?;
+    tx.emit(NewEvent::new("inbox.updated", &json!({ "inbox": inbox }))?);
     changed(tx, id).await
 }
 
@@ -221,10 +272,49 @@ pub async fn get(tx: &mut Tx, id: SessionId) -> Result<Session> {
     .ok_or(Error::NotFound("session"))
 }
 
+/// Renames it, sets it, says what is wanted of it.
+pub async fn change(tx: &mut Tx, id: SessionId, change: SessionChange) -> Result<Session> {
+    let before = get(tx, id).await?;
+    if let Some(name) = change.name {
+        let name = Some(name.trim().to_owned());
+        let renamed = InboxChange {
+            name,
+            ..InboxChange::default()
+        };
+        inbox::change(tx, before.inbox_id, renamed).await?;
+    }
+    if let Some(groups) = change.groups {
+        sqlx::query!(
+            "UPDATE sessions SET groups = $3 WHERE tenant_id = $1 AND id = $2",
+            tx.tenant().uuid(),
+            id.uuid(),
+            groups
+        )
+        .execute(&mut **tx)
+        .await?;
+        tx.wake_shards();
+    }
+    match change.desired {
+        Some(wish) => want(tx, id, wish.into()).await,
+        None => changed(tx, id).await,
+    }
+}
+
 /// Says what a person wants; also the way out of a state that waits for a person, and of a pause.
+///
+/// # Errors
+/// `not_linked` when there is nothing that could run or be unlinked.
 pub async fn want(tx: &mut Tx, id: SessionId, desired: Desired) -> Result<Session> {
-    let done = sqlx::query!(
+    if get(tx, id).await?.phone.is_none() && desired != Desired::Stopped {
+        return Err(Error::conflict(
+            "not_linked",
+            "no account is linked; link one first",
+        ));
+    }
+    sqlx::query!(
         "UPDATE sessions SET desired = $3, next_attempt_at = NULL, attempts = 0, pairing_id = NULL, pairing_until = NULL,
+           paused_until = CASE WHEN $3 = 'running' THEN NULL ELSE paused_until END,
+           pause_reason = CASE WHEN $3 = 'running' THEN NULL ELSE pause_reason END,
            observed = CASE WHEN $3 = 'running' AND observed IN ('replaced', 'outdated', 'failed', 'stopped')
              THEN 'connecting' ELSE observed END
          WHERE tenant_id = $1 AND id = $2",
@@ -234,9 +324,6 @@ pub async fn want(tx: &mut Tx, id: SessionId, desired: Desired) -> Result<Sessio
     )
     .execute(&mut **tx)
     .await?;
-    if done.rows_affected() == 0 {
-        return Err(Error::NotFound("session"));
-    }
     tx.wake_shards();
     changed(tx, id).await
 }

@@ -14,6 +14,7 @@ mod platform;
 mod refresh;
 mod rows;
 mod second_factor;
+mod sessions;
 mod sign_in;
 mod writes;
 

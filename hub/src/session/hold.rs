@@ -1,12 +1,15 @@
 //! A worker's hold on a session: it adopts the session under its shard's epoch, and from then on Postgres takes the
 //! session's state from this epoch or a later one only.
 
-use crate::Hub;
+use serde_json::json;
+
 use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::feed::NewEvent;
 use crate::ids::{InboxId, SessionId, TenantId};
 use crate::shard::Tenure;
+use crate::{Hub, inbox};
 
 use super::{Observed, changed};
 
@@ -189,6 +192,8 @@ impl Hold {
         )
         .execute(&mut *tx)
         .await?;
+        let inbox = inbox::get(&mut tx, self.inbox).await?;
+        tx.emit(NewEvent::new("inbox.updated", &json!({ "inbox": inbox }))?);
         changed(&mut tx, self.session).await?;
         tx.commit().await
     }

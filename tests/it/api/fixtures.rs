@@ -49,6 +49,23 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
             json!({ "enabled": true }),
             200,
         ),
+        line("GET", "/whatsapp-sessions/{id}", "sessions", none(), 200),
+        line(
+            "PATCH",
+            "/whatsapp-sessions/{id}",
+            "sessions",
+            json!({ "desired": "stopped", "name": "Another" }),
+            200,
+        ),
+        line("POST", "/whatsapp-sessions/{id}/unlink", "sessions", none(), 202),
+        // The row is linked: the owner is told so, a stranger is not.
+        line(
+            "POST",
+            "/whatsapp-sessions/{id}/pairing",
+            "sessions",
+            json!({ "mode": "qr" }),
+            409,
+        ),
         line("GET", "/contacts/{id}", "contacts", none(), 200),
         line(
             "PATCH",

@@ -36,6 +36,16 @@ const ROWS: &[(&str, &str)] = &[
          VALUES ({tenant}, {voice_inboxes}, 'voice', {voice_inboxes}, 'Telephone', {connections}, now())",
     ),
     (
+        "chat_inboxes",
+        "INSERT INTO inboxes (tenant_id, id, channel, address, name, created_at)
+         VALUES ({tenant}, {chat_inboxes}, 'whatsapp', {chat_inboxes}, 'WhatsApp', now())",
+    ),
+    (
+        "sessions",
+        "INSERT INTO sessions (tenant_id, id, inbox_id, desired, observed, observed_at, phone, paired_at, created_at)
+         VALUES ({tenant}, {sessions}, {chat_inboxes}, 'running', 'connected', now(), '+15550147', now(), now())",
+    ),
+    (
         "contacts",
         "INSERT INTO contacts (tenant_id, id, name, created_at, updated_at)
          VALUES ({tenant}, {contacts}, 'A caller', now(), now())",
