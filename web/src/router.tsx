@@ -88,6 +88,12 @@ const inboxes = createRoute({
   component: lazyRouteComponent(() => import('./settings/InboxesPage')),
 })
 
+const whatsapp = createRoute({
+  getParentRoute: () => settings,
+  path: '/channels/whatsapp',
+  component: lazyRouteComponent(() => import('./channels/WhatsappPage')),
+})
+
 const apiKeys = createRoute({
   getParentRoute: () => settings,
   path: '/api-keys',
@@ -121,7 +127,7 @@ export const router = createRouter({
       calls,
       call,
       phone,
-      settings.addChildren([settingsHome, agent, team, inboxes, apiKeys, security, jobs, audit]),
+      settings.addChildren([settingsHome, agent, team, inboxes, whatsapp, apiKeys, security, jobs, audit]),
     ]),
   ]),
   defaultPreload: 'intent',

@@ -11,6 +11,7 @@ const places = {
   agent: '/settings/agent',
   team: '/settings/team',
   inboxes: '/settings/inboxes',
+  whatsapp: '/settings/channels/whatsapp',
   'api-keys': '/settings/api-keys',
   security: '/settings/security',
   jobs: '/settings/jobs',

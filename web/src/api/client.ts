@@ -85,12 +85,25 @@ export async function body<T>(answer: Promise<{ data?: T; response: Response }>)
 
 /** The bytes of an attachment, which a plain `src` could not ask for: it carries no token. */
 export async function bytes(url: string): Promise<Blob> {
+  return (await signed(url, {})).blob()
+}
+
+/** An answer that goes on for as long as there is something to tell, read piece by piece. */
+export async function streamed(url: string, wish: object, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const request = { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(wish), cache: 'no-store', signal } as const
+  const { body } = await signed(url, request)
+  if (!body) throw new ApiError('unexpected', 0, 'The server did not answer.')
+  return body
+}
+
+async function signed(url: string, request: RequestInit & { headers?: Record<string, string> }): Promise<Response> {
+  const ask = (bearer: string | null) => fetch(url, { ...request, headers: { ...request.headers, ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) } })
   const bearer = await token()
-  let response = await fetch(url, { headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} })
+  let response = await ask(bearer)
   if (response.status === 401) {
     const fresh = await tokenAfterRefusal(bearer)
-    if (fresh) response = await fetch(url, { headers: { Authorization: `Bearer ${fresh}` } })
+    if (fresh) response = await ask(fresh)
   }
   if (!response.ok) throw await refusal(response)
-  return response.blob()
+  return response
 }

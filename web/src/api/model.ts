@@ -20,6 +20,9 @@ export type ApiKey = Complete<Schemas['ApiKey']>
 export type Connection = Complete<Schemas['Connection']>
 export type Channel = Schemas['Channel']
 export type Inbox = Complete<Schemas['Inbox']>
+/** A WhatsApp number that is linked as a further device. */
+export type WhatsappSession = Complete<Schemas['WhatsappSession']>
+export type PairingNews = Schemas['PairingNews']
 export type Contact = Complete<Schemas['Contact']>
 /** As events carry it; from REST it also says how much of it the reader has not seen. */
 export type Conversation = Complete<Schemas['Conversation']> & { unread?: number }

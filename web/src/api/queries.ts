@@ -2,7 +2,7 @@
 import { infiniteQueryOptions, QueryClient, queryOptions } from '@tanstack/react-query'
 import { type ConversationFilter, keys } from '@/live/patch'
 import { api, ApiError, body } from './client'
-import type { AgentSettings, AuditEntry, Conversation, DeadJob, Page } from './model'
+import type { AgentSettings, AuditEntry, Conversation, DeadJob, Page, WhatsappSession } from './model'
 
 export const queries = new QueryClient({
   defaultOptions: {
@@ -93,6 +93,19 @@ export const staffQuery = queryOptions({
 export const inboxesQuery = queryOptions({
   queryKey: keys.inboxes,
   queryFn: ({ signal }) => body(api.GET('/api/v1/inboxes', { signal })),
+})
+
+/** Of being heard from there is no event: while somebody looks at numbers that are connected, it is asked for. */
+const HEARD_MS = 30_000
+
+export const sessionsQuery = queryOptions({
+  queryKey: keys.sessions,
+  queryFn: ({ signal }): Promise<Page<WhatsappSession>> => body(api.GET('/api/v1/whatsapp-sessions', { signal })),
+})
+
+export const watchedSessionsQuery = queryOptions({
+  ...sessionsQuery,
+  refetchInterval: ({ state }) => (state.data?.items.some((session) => session.observed === 'connected') ? HEARD_MS : false),
 })
 
 export const connectionsQuery = queryOptions({

@@ -4,7 +4,7 @@ import { Lock, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
 import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
-import { contactQuery } from '@/api/queries'
+import { contactQuery, sessionsQuery } from '@/api/queries'
 import { useSession } from '@/api/session'
 import { live } from '@/live/live'
 import { useSignals } from '@/live/signals'
@@ -27,6 +27,7 @@ const TYPING_MS = 2_000
 export function Composer({ conversation, ref }: { conversation: Conversation; ref: Ref<ComposerHandle> }) {
   const { t } = useTranslation()
   const barrier = useBarrier(conversation)
+  const chat = conversation.channel === 'whatsapp'
   const readOnly = useSession((state) => state.me?.staff.role === 'read_only')
   const [kind, setKind] = useState<'reply' | 'note'>(() => (barrier || (!draftOf(conversation.id, 'reply') && draftOf(conversation.id, 'note')) ? 'note' : 'reply'))
   const shown = barrier ? 'note' : kind
@@ -77,7 +78,8 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
                 t('message.note_private')
               ) : (
                 <>
-                  {t('composer.by_sms')} {conversation.contact.address && <Address>{conversation.contact.address}</Address>}
+                  {chat ? t('composer.by_whatsapp') : t('composer.by_sms')}{' '}
+                  {conversation.contact.address && !conversation.contact.address.includes('@') && <Address>{conversation.contact.address}</Address>}
                 </>
               )}
             </span>
@@ -89,7 +91,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
             rows={2}
             value={text}
             aria-label={shown === 'note' ? t('composer.note_label') : t('composer.reply_label')}
-            placeholder={shown === 'note' ? t('composer.note_placeholder') : t('composer.reply_placeholder')}
+            placeholder={shown === 'note' ? t('composer.note_placeholder') : chat ? t('composer.whatsapp_placeholder') : t('composer.reply_placeholder')}
             className="scroll-thin block max-h-[40vh] w-full resize-none bg-transparent px-3 py-2 text-base outline-none focus-visible:outline-none"
             onChange={(event) => setText(event.target.value)}
             onKeyDown={(event) => {
@@ -101,7 +103,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
             }}
           />
           <div className="flex items-center gap-2 px-1.5 pb-1.5">
-            <div className="min-w-0 flex-1 px-1.5">{shown === 'reply' && <SegmentCount text={text} />}</div>
+            <div className="min-w-0 flex-1 px-1.5">{shown === 'reply' && !chat && <SegmentCount text={text} />}</div>
             <span className="flex items-center gap-1 max-sm:hidden" aria-hidden>
               <Kbd>{MOD}</Kbd>
               <Kbd>↵</Kbd>
@@ -146,8 +148,15 @@ function Tab({ pressed, disabled, onClick, children, shortcut }: { pressed: bool
 }
 
 /** Why a reply cannot go out, where that is known before trying. */
-function useBarrier(conversation: Conversation): 'opted_out' | 'no_phone' | null {
+function useBarrier(conversation: Conversation): 'opted_out' | 'no_phone' | 'group' | 'not_linked' | null {
+  const chat = conversation.channel === 'whatsapp'
   const { data: contact } = useQuery(contactQuery(conversation.contact.id))
+  const { data: sessions } = useQuery({ ...sessionsQuery, enabled: chat })
+  if (chat) {
+    if (conversation.contact.address?.endsWith('@g.us')) return 'group'
+    const session = sessions?.items.find((item) => item.inbox_id === conversation.inbox.id)
+    return session && (session.desired !== 'running' || !session.phone) ? 'not_linked' : null
+  }
   const phones = contact?.identities.filter((identity) => identity.kind === 'phone')
   if (phones && phones.length === 0 && !conversation.contact.address?.startsWith('+')) return 'no_phone'
   return phones && phones.length > 0 && phones.every((phone) => phone.sms_opted_out) ? 'opted_out' : null

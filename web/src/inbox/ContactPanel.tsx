@@ -1,6 +1,6 @@
 // Beside the conversation: the person, how to reach them, what the team knows.
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { Ban, Mail, Phone, UserRound, X } from 'lucide-react'
+import { Ban, Mail, MessageCircle, Phone, UserRound, X } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from '@/i18n'
 import { api, body } from '@/api/client'
@@ -40,7 +40,7 @@ export default function ContactPanel({ conversation, onClose }: { conversation: 
   )
 }
 
-const icons: Record<string, typeof Phone> = { phone: Phone, mail: Mail }
+const icons: Record<string, typeof Phone> = { phone: Phone, mail: Mail, whatsapp: MessageCircle }
 
 function Details({ contact }: { contact: Contact }) {
   const { t } = useTranslation()

@@ -4,7 +4,7 @@ import type { ConversationFilter } from '@/live/patch'
 export const VIEWS = ['open', 'mine', 'unassigned', 'closed'] as const
 export type View = (typeof VIEWS)[number]
 
-export const CHANNELS = ['voice', 'sms', 'form'] as const
+export const CHANNELS = ['voice', 'sms', 'whatsapp', 'form'] as const
 
 export interface InboxSearch {
   view?: View

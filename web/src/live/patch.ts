@@ -2,7 +2,7 @@
 //
 // Applying the same event again, or one that a fresh answer already contains, changes nothing: rows carry ids and versions.
 import type { InfiniteData } from '@tanstack/react-query'
-import type { Call, Contact, Conversation, Inbox, Message, Page, Staff, Turn } from '@/api/model'
+import type { Call, Contact, Conversation, Inbox, Message, Page, Staff, Turn, WhatsappSession } from '@/api/model'
 import type { Event } from './protocol'
 
 /** The caches that events know how to change, by key. */
@@ -18,6 +18,7 @@ export const keys = {
   agentSettings: ['agent-settings'] as const,
   staff: ['staff'] as const,
   inboxes: ['inboxes'] as const,
+  sessions: ['sessions'] as const,
   apiKeys: ['api-keys'] as const,
   connections: ['connections'] as const,
   demoPage: (inboxId: string) => ['demo-page', inboxId] as const,
@@ -79,6 +80,8 @@ export function patch(key: readonly unknown[], data: unknown, event: Event, view
       return event.kind === 'staff.updated' ? replaceOrAdd(data as Page<Staff>, event.data.staff) : data
     case 'inboxes':
       return event.kind === 'inbox.updated' ? replaceOrAdd(data as Page<Inbox>, event.data.inbox) : data
+    case 'sessions':
+      return event.kind === 'session.updated' ? replaceOrAdd(data as Page<WhatsappSession>, event.data.session) : data
     default:
       return data
   }

@@ -1,5 +1,5 @@
 // What goes over the live socket, both ways.
-import type { AgentSettings, Call, Contact, Conversation, Inbox, Message, Person, Staff, Turn } from '@/api/model'
+import type { AgentSettings, Call, Contact, Conversation, Inbox, Message, Person, Staff, Turn, WhatsappSession } from '@/api/model'
 
 export const SUBPROTOCOL = 'switchboard.v1'
 
@@ -23,6 +23,7 @@ interface Kinds {
   'agent_settings.updated': { version: number; settings?: AgentSettings }
   'staff.updated': { staff: Staff }
   'inbox.updated': { inbox: Inbox }
+  'session.updated': { session: WhatsappSession }
 }
 
 /** A fact for screens. A kind this version does not know only moves the position. */

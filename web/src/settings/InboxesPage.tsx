@@ -25,7 +25,7 @@ export default function InboxesPage() {
   const query = useQuery(inboxesQuery)
   const [adding, setAdding] = useState<'number' | 'form' | 'connection' | null>(null)
   const close = () => setAdding(null)
-  const numbers = query.data?.items.filter((inbox) => inbox.channel !== 'form') ?? []
+  const numbers = query.data?.items.filter((inbox) => inbox.channel === 'voice' || inbox.channel === 'sms') ?? []
   const forms = query.data?.items.filter((inbox) => inbox.channel === 'form') ?? []
   return (
     <Page title={t('place.inboxes')} about={t('settings.inboxes.about')}>

@@ -4,6 +4,7 @@ import { Bot, Inbox, KeyRound, ScrollText, ShieldCheck, TriangleAlert, Users } f
 import { useEffect, useRef } from 'react'
 import { useTranslation } from '@/i18n'
 import { useSession } from '@/api/session'
+import { ChannelIcon } from '@/ui/ChannelIcon'
 import { cx } from '@/ui/cx'
 
 export default function SettingsPage() {
@@ -27,8 +28,12 @@ export default function SettingsPage() {
         <Link to="/settings/team" className={item}>
           <Users className="size-4" aria-hidden /> {t('place.team')}
         </Link>
+        <p className="px-2.5 pt-3 pb-1 text-xs text-ink-3 max-md:hidden">{t('nav.channels')}</p>
         <Link to="/settings/inboxes" className={item}>
           <Inbox className="size-4" aria-hidden /> {t('place.inboxes')}
+        </Link>
+        <Link to="/settings/channels/whatsapp" className={cx(item, 'md:mb-3')}>
+          <ChannelIcon silent channel="whatsapp" className="size-4" /> {t('place.whatsapp')}
         </Link>
         {admin && (
           <Link to="/settings/api-keys" className={item}>

@@ -291,6 +291,7 @@ function useGlobalCommands() {
       { id: 'go-settings', title: t('nav.settings'), section: go, shortcut: 'g s', run: () => void navigate({ to: '/settings/agent' }) },
       { id: 'go-team', title: t('place.team'), section: go, run: () => void navigate({ to: '/settings/team' }) },
       { id: 'go-inboxes', title: t('place.inboxes'), section: go, run: () => void navigate({ to: '/settings/inboxes' }) },
+      { id: 'go-whatsapp', title: t('place.whatsapp'), section: go, run: () => void navigate({ to: '/settings/channels/whatsapp' }) },
       { id: 'go-keys', title: t('place.keys'), section: go, run: () => void navigate({ to: '/settings/api-keys' }) },
       { id: 'go-jobs', title: t('place.jobs'), section: go, run: () => void navigate({ to: '/settings/jobs' }) },
       { id: 'go-audit', title: t('place.audit'), section: go, run: () => void navigate({ to: '/settings/audit' }) },
