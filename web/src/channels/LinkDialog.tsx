@@ -136,7 +136,7 @@ function Picture({ code, until }: { code: string; until: number }) {
   const { t } = useTranslation()
   const over = useNow(1_000) >= until
   return (
-    <div className={cx('size-full', over && 'opacity-15')} data-testid="qr" data-code={code}>
+    <div className={cx('size-full', over && 'opacity-15')} data-testid="qr">
       <Suspense fallback={<Bone className="m-4 size-56 rounded" />}>
         <QrCode text={code} label={t('whatsapp.qr')} />
       </Suspense>
