@@ -17,7 +17,7 @@ enum Answers {
 }
 
 /// Paths of every kind, and who answers each.
-const ROUTES: [(&str, &str, Answers); 39] = [
+const ROUTES: [(&str, &str, Answers); 40] = [
     ("GET", "/", Answers::Api),
     ("GET", "/inbox/0192", Answers::Api),
     ("GET", "/healthz", Answers::Api),
@@ -57,6 +57,7 @@ const ROUTES: [(&str, &str, Answers); 39] = [
     ("POST", "/api/v1/demo-pages/key/calls", Answers::Api),
     ("PUT", "/api/v1/inboxes/0192/demo-page", Answers::Api),
     ("GET", "/webhooks/twilio/voicemail", Answers::Api),
+    ("POST", "/api/v1/whatsapp-sessions/0192/unlink", Answers::Api),
 ];
 
 /// Paths that are sockets, and who answers each.
@@ -113,6 +114,15 @@ async fn every_socket_is_upgraded_and_carries_bytes_both_ways() {
         socket.send("are you there?").await;
         assert_eq!(socket.receive().await, "are you there?", "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_stream_of_codes_is_passed_on_as_it_comes() {
+    let front = Front::start().await;
+    let path = "/api/v1/whatsapp-sessions/0192/pairing";
+    let mut answer = front.nginx.request(Method::POST, path).send().await.unwrap();
+    // Collected first, it would never come: the stream does not end.
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "data: first\n\n");
 }
 
 #[tokio::test]

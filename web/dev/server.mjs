@@ -217,6 +217,7 @@ const routes = {
     inboxes.push(row)
     return ok(row, 201)
   },
+  'GET whatsapp-sessions': (query) => ok(page([], query)),
   'PATCH inboxes/:id': (_, body, id) => ok(Object.assign(inboxes.find((each) => each.id === id), body)),
   'GET contacts/:id': (_, __, id) => ok(contacts.get(id)),
   'PATCH contacts/:id': (_, body, id) => {

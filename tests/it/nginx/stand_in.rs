@@ -1,8 +1,12 @@
 //! A stand-in for a role behind the proxy: says what reached it, and echoes sockets.
 
+use std::convert::Infallible;
+
+use axum::body::Body;
 use axum::extract::{FromRequestParts as _, Request, WebSocketUpgrade};
 use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
+use futures_util::{StreamExt as _, stream};
 use hub::tasks::Tasks;
 use serde_json::{Map, json};
 
@@ -58,6 +62,12 @@ async fn answer(address: String, request: Request) -> Response {
     let seen = Json(
         json!({ "address": address, "method": parts.method.as_str(), "path": path, "headers": headers }),
     );
+    if path.ends_with("/pairing") {
+        // A word, then nothing for as long as somebody listens.
+        let pieces = stream::iter([Ok::<_, Infallible>("data: first\n\n")]).chain(stream::pending());
+        let headers = [("content-type", "text/event-stream"), ("x-accel-buffering", "no")];
+        return (headers, Body::from_stream(pieces)).into_response();
+    }
     if path == "/own-headers" {
         let own = [
             ("content-security-policy", "default-src 'self'"),

@@ -1,6 +1,6 @@
 // Events against what the screens hold: placed right, once, and never older over newer.
 import { describe, expect, it } from 'vitest'
-import type { Conversation, Message, Page, Turn } from '@/api/model'
+import type { Conversation, Message, Page, Turn, WhatsappSession } from '@/api/model'
 import { Journal } from './journal'
 import { type ConversationFilter, keys, patch, type Viewer } from './patch'
 import type { Event } from './protocol'
@@ -198,6 +198,16 @@ describe('calls', () => {
       [1, ''],
       [2, 'corrected'],
     ])
+  })
+})
+
+describe('WhatsApp sessions', () => {
+  it('are held as their last event says, new ones too', () => {
+    const session = (id: string, observed: WhatsappSession['observed']) => ({ id, observed }) as WhatsappSession
+    const said = (of: WhatsappSession): Event => ({ type: 'event', seq: ++seq, kind: 'session.updated', at, data: { session: of } })
+    let data: unknown = { items: [session('a', 'connecting')], next_cursor: null }
+    for (const each of [session('a', 'connected'), session('b', 'new')]) data = patch(keys.sessions, data, said(each), viewer())
+    expect((data as Page<WhatsappSession>).items).toEqual([session('a', 'connected'), session('b', 'new')])
   })
 })
 
