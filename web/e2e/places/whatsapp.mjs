@@ -1,6 +1,6 @@
 // WhatsApp numbers: linked by QR and by code, in trouble, paused, unlinked; and what staff see of it.
 import assert from 'node:assert/strict'
-import { asOwner, axe, eventually, looks, open, shoot, signIn, url } from '../browser.mjs'
+import { asOwner, axe, eventually, looks, open, shoot, signIn, stranger, url } from '../browser.mjs'
 
 const PAGE = `${url}/settings/channels/whatsapp`
 const ago = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString()
@@ -237,6 +237,40 @@ test('whatsapp: staff see how it fares and can change nothing', async (browser) 
   await page.getByText('Admins can change them').waitFor()
   assert.equal(await page.getByTestId('sessions').getByRole('button').count(), 0)
   assert.equal(await page.getByRole('switch', { disabled: false }).count(), 0)
+  assert.deepEqual([...(await axe(page)), ...page.faults], [])
+})
+
+test('whatsapp: a chat is answered as one, and not while its number rests', async (browser) => {
+  const page = await open(browser)
+  const front = session('Front desk')
+  await having(page, [front])
+  const name = await stranger('Is the blue one in stock?')
+  // Nobody can write a WhatsApp message to this server, so a text stands in for one.
+  await page.route(/\/api\/v1\/conversations(\/[0-9a-f-]{36})?(\?|$)/, async (route) => {
+    const response = await route.fetch()
+    const json = await response.json()
+    for (const row of json.items ?? [json]) {
+      if (row.contact?.name !== name) continue
+      Object.assign(row, { channel: 'whatsapp', inbox: { ...row.inbox, channel: 'whatsapp', name: 'Front desk' } })
+      front.inbox_id = row.inbox.id
+    }
+    return route.fulfill({ response, json })
+  })
+  await signIn(page)
+  await page.goto(`${url}/inbox?channel=whatsapp`)
+  await page.getByRole('link', { name: 'WhatsApp', exact: true }).waitFor()
+  await page.goto(`${url}/inbox`)
+  const row = page.getByTestId('conversation-row').filter({ hasText: name })
+  await row.getByRole('img', { name: 'WhatsApp' }).waitFor()
+  await row.click()
+  await page.getByText('WhatsApp to').waitFor()
+  await page.getByRole('textbox', { name: 'Reply' }).fill('It is, come by!')
+  assert.equal(await page.getByTestId('segments').count(), 0)
+  await shoot(page, 'whatsapp-chat-1440')
+  assert.deepEqual(await axe(page), [])
+  front.desired = 'stopped'
+  await page.reload()
+  await page.getByTestId('barrier').getByText('not linked, or paused').waitFor()
   assert.deepEqual([...(await axe(page)), ...page.faults], [])
 })
 
