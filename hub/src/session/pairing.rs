@@ -213,12 +213,14 @@ impl Ticket {
         })
     }
 
-    /// Nobody waits any more. Does nothing when it is over, or another began.
+    /// Nobody waits any more. Does nothing when it is over, or another began. An account that was linked before is as
+    /// logged out as it was: its keys went when codes were first shown.
     pub async fn give_up(&self, hub: &Hub) -> Result<()> {
         let mut tx = hub.db.tenant(self.tenant).await?;
         let done = sqlx::query!(
             "UPDATE sessions SET pairing_id = NULL, pairing_phone = NULL, pairing_until = NULL,
-               desired = CASE WHEN phone IS NULL THEN 'stopped' ELSE desired END
+               desired = CASE WHEN phone IS NULL THEN 'stopped' ELSE desired END,
+               observed = CASE WHEN phone IS NOT NULL AND observed = 'pairing' THEN 'logged_out' ELSE observed END
              WHERE tenant_id = $1 AND id = $2 AND pairing_id = $3",
             self.tenant.uuid(),
             self.session.uuid(),

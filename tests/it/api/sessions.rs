@@ -246,6 +246,18 @@ async fn who_hangs_up_on_a_qr_ends_it() {
 }
 
 #[tokio::test]
+async fn a_number_that_was_linked_before_is_logged_out_again_when_nobody_waits() {
+    let story = Story::begin().await;
+    story.set("phone = '+15550147', observed = 'logged_out'").await;
+    let seen = story.by_qr().await;
+    story.set("observed = 'pairing'").await;
+    drop(seen);
+    story.eventually("it is given up", "pairing_id", None).await;
+    assert_eq!(story.column("observed").await.as_deref(), Some("logged_out"));
+    assert_eq!(story.column("phone").await.as_deref(), Some("+15550147"));
+}
+
+#[tokio::test]
 async fn a_second_watcher_ends_the_first() {
     let story = Story::begin().await;
     let bob = story.world.staff(story.acme, "bob", Role::Admin).await;
