@@ -40,7 +40,7 @@ const STATES = () => [
   session('Workshop', { heard_at: ago(11), new_chats_today: 0 }),
   session('Sales', { paused_until: ago(-90), pause_reason: 'new_chats', new_chats_today: 50 }),
   session('Old phone', { observed: 'logged_out', connected_at: null }),
-  session('Night line', { observed: 'banned', next_attempt_at: ago(-1_400), connected_at: null }),
+  session('Night line', { observed: 'banned', reason: 'too_many_strangers', next_attempt_at: ago(-1_400), connected_at: null }),
   session('Second shop', { observed: 'replaced', connected_at: null }),
   session('Branch', { observed: 'waiting', next_attempt_at: ago(-2), connected_at: null }),
   session('Museum', { observed: 'outdated', connected_at: null }),
@@ -190,6 +190,7 @@ test('whatsapp: what needs somebody is said, with the one thing to do', async (b
   await card(page, 'Front desk').getByText('Connected', { exact: true }).waitFor()
   await card(page, 'Workshop').getByText('Connected, but silent').waitFor()
   await card(page, 'Sales').getByText('Today’s limit for writing to new people is reached.', { exact: false }).waitFor()
+  await card(page, 'Night line').getByText('It wrote to too many people', { exact: false }).waitFor()
   await card(page, 'Garage').getByText('device_rejected', { exact: false }).waitFor()
   await card(page, 'Front desk').getByRole('button', { name: 'Pause' }).click()
   await card(page, 'Second shop').getByRole('button', { name: 'Connect again' }).click()

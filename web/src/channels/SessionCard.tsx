@@ -176,8 +176,12 @@ function useHelp(session: WhatsappSession, { word }: Condition, now: number): st
       return `${t(`whatsapp.p_${session.pause_reason as 'other'}`, { defaultValue: t('whatsapp.p_other') })} ${t('whatsapp.held_until', { time: at(session.paused_until) })}`
     case 'waiting':
       return session.next_attempt_at && Date.parse(session.next_attempt_at) > now ? t('whatsapp.h_waiting_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_waiting')
-    case 'banned':
-      return session.next_attempt_at ? t('whatsapp.h_banned_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_banned')
+    case 'banned': {
+      const why = t(`whatsapp.b_${session.reason as 'broadcasts'}`, { defaultValue: '' })
+      return `${why} ${session.next_attempt_at ? t('whatsapp.h_banned_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_banned')}`.trim()
+    }
+    case 'logged_out':
+      return t(session.reason === 'account_locked' ? 'whatsapp.h_locked' : 'whatsapp.h_logged_out')
     case 'failed':
       return t('whatsapp.h_failed', { reason: session.reason ?? '?' })
     default:
