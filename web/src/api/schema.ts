@@ -898,6 +898,81 @@ export interface paths {
         patch: operations["update_staff"];
         trace?: never;
     };
+    "/api/v1/whatsapp-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All, oldest first. */
+        get: operations["list_whatsapp_sessions"];
+        put?: never;
+        /** Makes a session, not linked yet, and the inbox its conversations will be in. */
+        post: operations["create_whatsapp_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/whatsapp-sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them. */
+        get: operations["get_whatsapp_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Renames one, sets it, or says whether it is to run. */
+        patch: operations["update_whatsapp_session"];
+        trace?: never;
+    };
+    "/api/v1/whatsapp-sessions/{id}/pairing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins to link an account and streams what happens, as Server-Sent Events named `qr`, `code`, `linked` and `failed`;
+         *     comments between them say that the server is there. The last two end it, and so does, for a QR, whoever hangs up. A code
+         *     stays good until its time is over, for a phone that shows this page has to leave it to type. A second one for the same
+         *     session ends the first.
+         */
+        post: operations["pair_whatsapp_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/whatsapp-sessions/{id}/unlink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has the account log this device out and forgets its keys. The conversations stay. */
+        post: operations["unlink_whatsapp_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1374,6 +1449,11 @@ export interface components {
             new_address?: boolean;
         };
         /**
+         * @description What a person wants of a session.
+         * @enum {string}
+         */
+        Desired: "running" | "stopped" | "unlinked";
+        /**
          * @description Which way a message goes.
          * @enum {string}
          */
@@ -1472,7 +1552,7 @@ export interface components {
          * @description What kind of address an identity is.
          * @enum {string}
          */
-        IdentityKind: "phone" | "mail" | "instagram" | "visitor";
+        IdentityKind: "phone" | "mail" | "instagram" | "visitor" | "whatsapp";
         /** @description A connected number or form. */
         Inbox: {
             /** @description A number in E.164, or a form's key. */
@@ -1649,6 +1729,13 @@ export interface components {
             /** @description See [`Inbox::settings`]. */
             settings?: unknown;
         };
+        /** @description A wish to link. */
+        NewPairing: {
+            /** @description By QR or by code. */
+            mode: components["schemas"]["PairingMode"];
+            /** @description For `code`: the account's number, with its country code. */
+            phone?: string | null;
+        };
         /** @description A call from the browser. */
         NewPhoneCall: {
             inbox_id?: components["schemas"]["InboxId"] | null;
@@ -1680,6 +1767,16 @@ export interface components {
             reason: string;
             role?: components["schemas"]["Role"] | null;
         };
+        /** @description What a new session needs. */
+        NewWhatsappSession: {
+            /** @description For staff; its inbox has the same name. */
+            name: string;
+        };
+        /**
+         * @description What a session's worker sees.
+         * @enum {string}
+         */
+        Observed: "new" | "pairing" | "connecting" | "connected" | "waiting" | "stopped" | "replaced" | "logged_out" | "banned" | "passkey_needed" | "outdated" | "failed";
         /** @description One stretch of one weekday. */
         Opening: {
             /** @description Which day. */
@@ -1998,6 +2095,92 @@ export interface components {
             /** @description Asks for what follows; none at the end. */
             next_cursor?: string | null;
         };
+        /** @description One page of a list. */
+        Page_WhatsappSession: {
+            /** @description In the list's order. */
+            items: {
+                connected_at?: components["schemas"]["Timestamp"] | null;
+                /** @description When it was made. */
+                created_at: components["schemas"]["Timestamp"];
+                /** @description What a person wants. */
+                desired: components["schemas"]["Desired"];
+                /** @description Whether groups' messages come into the inbox, read-only. */
+                groups: boolean;
+                heard_at?: components["schemas"]["Timestamp"] | null;
+                /** @description Its id. */
+                id: components["schemas"]["SessionId"];
+                /** @description The inbox its conversations are in. */
+                inbox_id: components["schemas"]["InboxId"];
+                /** @description For staff. */
+                name: string;
+                /**
+                 * Format: int32
+                 * @description Contacts written to for the first time today.
+                 */
+                new_chats_today: number;
+                next_attempt_at?: components["schemas"]["Timestamp"] | null;
+                /** @description What its worker sees. */
+                observed: components["schemas"]["Observed"];
+                /** @description Since when. */
+                observed_at: components["schemas"]["Timestamp"];
+                paired_at?: components["schemas"]["Timestamp"] | null;
+                /** @description A code for why it is paused. */
+                pause_reason?: string | null;
+                paused_until?: components["schemas"]["Timestamp"] | null;
+                /** @description Whose account it is, in E.164. */
+                phone?: string | null;
+                /** @description What the account calls itself. */
+                push_name?: string | null;
+                /** @description A code for why. */
+                reason?: string | null;
+                received_at?: components["schemas"]["Timestamp"] | null;
+                /** @description Which worker holds it. */
+                worker?: string | null;
+            }[];
+            /** @description Asks for what follows; none at the end. */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description How an account is to be linked.
+         * @enum {string}
+         */
+        PairingMode: "qr" | "code";
+        /** @description What happens while somebody links an account. */
+        PairingNews: {
+            /** @description What the QR says. */
+            code: string;
+            /**
+             * Format: int64
+             * @description Seconds that it is good for.
+             */
+            expires_in_s: number;
+            /** @enum {string} */
+            type: "qr";
+        } | {
+            /** @description As the phone wants them. */
+            code: string;
+            /**
+             * Format: int64
+             * @description Seconds that they are good for.
+             */
+            expires_in_s: number;
+            /** @enum {string} */
+            type: "code";
+        } | {
+            /** @description Whose account it is, in E.164. */
+            phone: string;
+            /** @enum {string} */
+            type: "linked";
+        } | {
+            /**
+             * @description Stable, for words. The network's: `codes_spent`, `refused`, `passkey_needed`, `rate_limited`, `outdated`,
+             *     `network`. Ours: `superseded` (somebody else links it, or stopped it), `no_worker` (none took it on in time),
+             *     `signed_out` (who watched may not any more).
+             */
+            reason: string;
+            /** @enum {string} */
+            type: "failed";
+        };
         /** @description A new password, and the old one where there is one. */
         PasswordChange: {
             /** @description Not needed by somebody who has none yet. */
@@ -2124,6 +2307,8 @@ export interface components {
             /** @description Who is signed in. */
             staff: components["schemas"]["Me"];
         };
+        /** Format: uuid */
+        SessionId: string;
         /** @description A person at the dashboard. */
         Staff: {
             /** @description When they were added. */
@@ -2311,6 +2496,59 @@ export interface components {
              */
             max_duration_s: number;
         };
+        /** @description A linked connection. */
+        WhatsappSession: {
+            connected_at?: components["schemas"]["Timestamp"] | null;
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description What a person wants. */
+            desired: components["schemas"]["Desired"];
+            /** @description Whether groups' messages come into the inbox, read-only. */
+            groups: boolean;
+            heard_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Its id. */
+            id: components["schemas"]["SessionId"];
+            /** @description The inbox its conversations are in. */
+            inbox_id: components["schemas"]["InboxId"];
+            /** @description For staff. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Contacts written to for the first time today.
+             */
+            new_chats_today: number;
+            next_attempt_at?: components["schemas"]["Timestamp"] | null;
+            /** @description What its worker sees. */
+            observed: components["schemas"]["Observed"];
+            /** @description Since when. */
+            observed_at: components["schemas"]["Timestamp"];
+            paired_at?: components["schemas"]["Timestamp"] | null;
+            /** @description A code for why it is paused. */
+            pause_reason?: string | null;
+            paused_until?: components["schemas"]["Timestamp"] | null;
+            /** @description Whose account it is, in E.164. */
+            phone?: string | null;
+            /** @description What the account calls itself. */
+            push_name?: string | null;
+            /** @description A code for why. */
+            reason?: string | null;
+            received_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Which worker holds it. */
+            worker?: string | null;
+        };
+        /** @description What staff may change of a session. */
+        WhatsappSessionChange: {
+            desired?: components["schemas"]["Wish"] | null;
+            /** @description Whether groups' messages come into the inbox, read-only. */
+            groups?: boolean | null;
+            /** @description For staff; its inbox has the same name. */
+            name?: string | null;
+        };
+        /**
+         * @description What staff may want of a session that stays linked.
+         * @enum {string}
+         */
+        Wish: "running" | "stopped";
     };
     responses: never;
     parameters: never;
@@ -4214,6 +4452,194 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Staff"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_whatsapp_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WhatsappSession"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_whatsapp_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWhatsappSession"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatsappSession"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_whatsapp_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatsappSession"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_whatsapp_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatsappSessionChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatsappSession"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pair_whatsapp_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPairing"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["PairingNews"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unlink_whatsapp_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatsappSession"];
                 };
             };
             /** @description What went wrong, as RFC 9457 problem details. */
