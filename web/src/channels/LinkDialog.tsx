@@ -66,8 +66,8 @@ export function LinkDialog({ session, onClose }: { session: WhatsappSession; onC
   const [mode, setMode] = useState<'qr' | 'code'>('qr')
   const { stage, begin, reset } = usePairing(session.id)
   // The stream may be lost, the session's own event comes another way.
-  const was = useRef(session.phone && session.observed !== 'logged_out')
-  const linked = !was.current && session.phone && (session.observed === 'connecting' || session.observed === 'connected') ? session.phone : null
+  const [wasLinked] = useState(() => session.phone !== null && session.observed !== 'logged_out')
+  const linked = !wasLinked && session.phone && (session.observed === 'connecting' || session.observed === 'connected') ? session.phone : null
   const shown: Stage = linked ? { at: 'linked', phone: linked } : stage
   useEffect(() => {
     if (mode === 'qr') begin({ mode: 'qr' })
@@ -256,12 +256,12 @@ const KNOWN = ['codes_spent', 'refused', 'passkey_needed', 'rate_limited', 'outd
 function Failed({ stage, retry }: { stage: Stage; retry?: () => void }) {
   const { t } = useTranslation()
   const problem = useProblem(stage.at === 'refused' ? stage.error : null)
-  const reason = stage.at === 'failed' ? (KNOWN.find((name) => name === stage.reason) ?? 'other') : null
+  const reason = stage.at === 'failed' ? (KNOWN.find((name) => name === stage.reason) ?? 'unknown') : null
   return (
     <div role="alert" data-testid="pairing-failed" data-reason={stage.at === 'failed' ? stage.reason : undefined} className="rounded bg-lamp-soft p-4">
       <p className="flex items-center gap-2 text-base font-medium text-lamp-ink">
         <CircleAlert className="size-4 shrink-0" aria-hidden />
-        {reason ? t(`whatsapp.f_${reason}`) : t('whatsapp.f_other')}
+        {reason ? t(`whatsapp.f_${reason}`) : t('whatsapp.f_unknown')}
       </p>
       <p className="mt-1 text-sm">{reason ? t(`whatsapp.f_${reason}_help`, { reason: stage.at === 'failed' ? stage.reason : '' }) : problem}</p>
       {retry && (

@@ -173,7 +173,7 @@ function useHelp(session: WhatsappSession, { word }: Condition, now: number): st
     case 'silent':
       return t('whatsapp.h_silent', { span: span(now - Date.parse(session.heard_at ?? session.connected_at ?? session.observed_at)) })
     case 'held':
-      return `${t(`whatsapp.p_${session.pause_reason as 'other'}`, { defaultValue: t('whatsapp.p_other') })} ${t('whatsapp.held_until', { time: at(session.paused_until) })}`
+      return `${t(`whatsapp.p_${session.pause_reason as 'unknown'}`, { defaultValue: t('whatsapp.p_unknown') })} ${t('whatsapp.held_until', { time: at(session.paused_until) })}`
     case 'waiting':
       return session.next_attempt_at && Date.parse(session.next_attempt_at) > now ? t('whatsapp.h_waiting_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_waiting')
     case 'banned': {
