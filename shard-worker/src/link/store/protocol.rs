@@ -1,7 +1,6 @@
 //! Everything else the protocol remembers: who has which devices, names behind numbers, what was sent and may be asked for
 //! again, what came in and is not committed yet.
 
-use hub::clock::Timestamp;
 use hub::session::state::Entry;
 use whatsapp_rust::async_trait;
 use whatsapp_rust::wacore::store::error::Result;
