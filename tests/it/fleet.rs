@@ -4,6 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hub::testing::World;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use secrecy::ExposeSecret as _;
 
 /// How long a role may take until `/readyz` says yes; generous, since tests share the machine with builds.
@@ -96,6 +98,21 @@ impl Process {
         self.child.wait().expect("reap it");
     }
 
+    /// Stops it in the middle of whatever it does, as a debugger or a starved host does; until [`Process::thaw`].
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(id, signal).expect("signal a process we started");
+    }
+
     /// Starts it again where it was and waits until it is ready.
     pub(crate) async fn start_again(&mut self) {
         self.child = spawn(&self.arguments, &self.environment);
@@ -104,8 +121,7 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and waits until it did.
     pub(crate) async fn stop(mut self) -> std::process::ExitStatus {
-        let id = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).expect("signal a process we started");
+        self.signal(Signal::SIGTERM);
         loop {
             if let Some(status) = self.child.try_wait().expect("wait for it") {
                 return status;
@@ -152,6 +168,12 @@ fn spawn(arguments: &[&str], environment: &[(String, String)]) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .expect("start the binary under test")
+}
+
+/// How many rounds a test goes: `usual`, or what `SWITCHBOARD_TEST_ROUNDS` says for the long suite.
+pub(crate) fn rounds(usual: usize) -> usize {
+    let said = std::env::var("SWITCHBOARD_TEST_ROUNDS");
+    said.ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
 }
 
 /// An address that was free a moment ago.

@@ -21,6 +21,7 @@ mod live;
 mod load;
 mod messages;
 mod nginx;
+mod proxy;
 mod ruler;
 mod stop;
 mod tidy;

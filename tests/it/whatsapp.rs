@@ -10,13 +10,14 @@ mod inbound;
 mod life;
 mod outbound;
 mod pairing;
+mod partition;
+mod rolling;
 mod takeover;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fake_wa::{Config, Customer, Patience, Phone, Server};
-use hub::Hub;
 use hub::ids::{SessionId, TenantId};
 use hub::job::Queue;
 use hub::session::pairing::{News, Watch};
@@ -24,6 +25,8 @@ use hub::session::{self, Desired, Observed, Session};
 use hub::shard;
 use hub::testing::World;
 use sqlx::{Connection as _, PgConnection};
+
+use crate::fleet::{Process, Role};
 
 /// The business's own number, and a customer's.
 const HERE: &str = "+15550199";
@@ -41,34 +44,58 @@ struct Shop {
     session: SessionId,
 }
 
-/// A shard worker, as another process would be: a hub of its own over the same stores.
+/// A shard worker: a process of the real binary.
 struct Shift {
-    hub: Hub,
+    process: Process,
+    name: String,
 }
 
 impl Shift {
     async fn start(shop: &Shop) -> Self {
-        let hub = shop.world.another_hub().await;
-        hub.tasks
-            .spawn("test.shard-worker", shard_worker::work(hub.clone()));
-        Self { hub }
+        Self::with(shop, &[]).await
+    }
+
+    /// With further settings, such as another way to a store.
+    async fn with(shop: &Shop, settings: &[(&str, String)]) -> Self {
+        let known = shop.workers().await;
+        let mut all = vec![
+            ("WHATSAPP_WEB_URL", shop.whatsapp.socket_url()),
+            ("SWITCHBOARD_WHATSAPP__VERSION", VERSION.to_owned()),
+        ];
+        all.extend_from_slice(settings);
+        let process = Process::start(&shop.world, Role::ShardWorker, &all).await;
+        let name = async {
+            loop {
+                let new = shop
+                    .workers()
+                    .await
+                    .into_iter()
+                    .find(|name| !known.contains(name));
+                if let Some(name) = new {
+                    return name;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let name = tokio::time::timeout(PATIENCE, name)
+            .await
+            .expect("its first heartbeat");
+        Self { process, name }
     }
 
     fn name(&self) -> &str {
-        &self.hub.node
+        &self.name
     }
 
-    /// As SIGTERM does.
+    /// As a deploy does.
     async fn stop(self) {
-        assert!(
-            self.hub.tasks.shut_down(Duration::from_secs(20)).await,
-            "it ends by itself"
-        );
+        let ended = tokio::time::timeout(PATIENCE, self.process.stop()).await;
+        assert!(ended.expect("it ends by itself").success());
     }
 
     /// All at once: nothing is renewed, released, or said.
-    async fn kill(self) {
-        self.hub.tasks.shut_down(Duration::ZERO).await;
+    fn kill(mut self) {
+        self.process.kill();
     }
 }
 
@@ -177,6 +204,44 @@ impl Shop {
         };
         let waited = tokio::time::timeout(PATIENCE, wait).await;
         assert!(waited.is_ok(), "never {count} but {seen:?}: {query}");
+    }
+
+    /// Whom Postgres has heard of.
+    async fn workers(&self) -> Vec<String> {
+        let names = sqlx::query_scalar("SELECT name FROM shard_workers");
+        names.fetch_all(&mut self.admin().await).await.unwrap()
+    }
+
+    /// Until this worker has the session and messages flow.
+    async fn until_with(&self, shift: &Shift) -> Session {
+        self.until_session(&format!("{}'s", shift.name()), |session| {
+            session.worker.as_deref() == Some(shift.name()) && session.observed == Observed::Connected
+        })
+        .await
+    }
+
+    /// What customers said, as it stands in the inbox.
+    async fn inbound(&self) -> Vec<String> {
+        let bodies = sqlx::query_scalar("SELECT body FROM messages WHERE direction = 'in' ORDER BY id");
+        bodies.fetch_all(&mut self.admin().await).await.unwrap()
+    }
+
+    async fn until_inbound(&self, count: usize) {
+        let wait = async {
+            while self.inbound().await.len() < count {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "never {count} but {:?}", self.inbound().await);
+    }
+
+    /// Never two sockets of one device, and nobody was thrown out by another.
+    fn never_two(&self) {
+        let overlaps = self.whatsapp.overlaps(Duration::ZERO);
+        assert!(overlaps.is_empty(), "{overlaps:?}");
+        let stays = self.whatsapp.record(None);
+        assert!(stays.iter().all(|stay| stay.end != Some("replaced")), "{stays:?}");
     }
 
     async fn count(&self, query: &'static str) -> i64 {

@@ -81,10 +81,10 @@ async fn a_worker_that_dies_between_commit_and_acknowledgement_leaves_one_submis
     )
     .await;
     assert_eq!(shop.whatsapp.waiting(here(), 1).unwrap(), 1, "not acknowledged");
-    shift.kill().await;
+    shift.kill();
     shop.until("SELECT count(*) FROM shards WHERE lease_until > now()", 0)
         .await;
-    // Its connections to the database die with it.
+    // Its connections to the database waited; nobody is at their other end any more.
     sqlx::raw_sql(
         "SELECT pg_terminate_backend(pid) FROM pg_locks
            WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted;

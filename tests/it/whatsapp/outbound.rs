@@ -9,7 +9,7 @@ use hub::testing::SignedIn;
 use super::{PATIENCE, Shift, Shop, here, patience};
 
 /// A conversation that Ann began, and somebody to answer.
-async fn asked(shop: &Shop, customer: &fake_wa::Customer) -> (SignedIn, ConversationId) {
+pub(super) async fn asked(shop: &Shop, customer: &fake_wa::Customer) -> (SignedIn, ConversationId) {
     customer.say(here(), "Are you open today?").await.unwrap();
     shop.until("SELECT count(*) FROM conversations", 1).await;
     let id: uuid::Uuid = sqlx::query_scalar("SELECT id FROM conversations")
@@ -20,7 +20,12 @@ async fn asked(shop: &Shop, customer: &fake_wa::Customer) -> (SignedIn, Conversa
     (staff, ConversationId::from(id))
 }
 
-async fn say(shop: &Shop, staff: &SignedIn, conversation: ConversationId, body: &str) -> MessageId {
+pub(super) async fn say(
+    shop: &Shop,
+    staff: &SignedIn,
+    conversation: ConversationId,
+    body: &str,
+) -> MessageId {
     let draft = Draft {
         body: body.to_owned(),
         key: format!("draft of {body}"),
@@ -30,7 +35,7 @@ async fn say(shop: &Shop, staff: &SignedIn, conversation: ConversationId, body: 
     said.unwrap().0.id
 }
 
-async fn until_state(shop: &Shop, id: MessageId, state: State) {
+pub(super) async fn until_state(shop: &Shop, id: MessageId, state: State) {
     let last = std::sync::Mutex::new(None);
     let wait = async {
         loop {
@@ -86,7 +91,7 @@ async fn a_reply_whose_answer_was_lost_with_its_worker_is_one_message() {
         .await
         .unwrap();
     let id = got["id"].as_str().unwrap().to_owned();
-    shift.kill().await;
+    shift.kill();
     let shift = Shift::start(&shop).await;
     until_state(&shop, reply, State::Delivered).await;
     shop.until("SELECT count(*) FROM session_outbox WHERE state = 'done'", 1)

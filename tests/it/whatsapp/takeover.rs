@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fake_wa::Stay;
 use hub::session::Observed;
 
 use super::{Shift, Shop, here, patience};
@@ -11,18 +12,26 @@ async fn another_worker_takes_over_after_a_death_and_nothing_is_lost() {
     let (shop, first) = Shop::linked().await;
     let customer = shop.customer().await;
     let second = Shift::start(&shop).await;
-    first.kill().await;
+    first.kill();
     let id = customer.say(here(), "Anybody there?").await.unwrap();
-    let name = second.name().to_owned();
-    shop.until_session("the second worker's", |session| {
-        session.worker.as_deref() == Some(&name) && session.observed == Observed::Connected
-    })
-    .await;
+    shop.until_with(&second).await;
     customer.ticked(&id, "delivered", patience()).await.unwrap();
     shop.until("SELECT count(*) FROM messages WHERE body = 'Anybody there?'", 1)
         .await;
+    let stays = shop.whatsapp.record(Some(here()));
+    let [.., last, newest] = stays.as_slice() else {
+        panic!("{stays:?}")
+    };
+    println!(
+        "another worker was there {} ms after the death",
+        gap_ms(last, newest)
+    );
     second.stop().await;
     shop.whatsapp.stop().await;
+}
+
+fn gap_ms(last: &Stay, newest: &Stay) -> u64 {
+    newest.from_us.saturating_sub(last.until_us.unwrap()) / 1_000
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,21 +39,44 @@ async fn a_worker_that_stops_hands_over_without_a_conflict() {
     let (shop, first) = Shop::linked().await;
     let customer = shop.customer().await;
     let second = Shift::start(&shop).await;
-    let name = second.name().to_owned();
-    shop.until("SELECT count(*) FROM shard_workers", 2).await;
     first.stop().await;
-    shop.until_session("the second worker's", |session| {
-        session.worker.as_deref() == Some(&name) && session.observed == Observed::Connected
-    })
-    .await;
-    assert!(
-        shop.whatsapp.overlaps(Duration::ZERO).is_empty(),
-        "never two sockets of one device"
-    );
-    let stays = shop.whatsapp.record(Some(here()));
-    assert!(stays.iter().all(|stay| stay.end != Some("replaced")), "{stays:?}");
+    shop.until_with(&second).await;
+    shop.never_two();
     let id = customer.say(here(), "Still there?").await.unwrap();
     customer.ticked(&id, "delivered", patience()).await.unwrap();
+    second.stop().await;
+    shop.whatsapp.stop().await;
+}
+
+/// A process that was stopped in the middle of its work and goes on a minute later believes at first that nothing happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws() {
+    let (shop, first) = Shop::linked().await;
+    let customer = shop.customer().await;
+    let second = Shift::start(&shop).await;
+    first.process.freeze();
+    let id = customer.say(here(), "Anybody there?").await.unwrap();
+    let session = shop.until_with(&second).await;
+    customer.ticked(&id, "delivered", patience()).await.unwrap();
+    first.process.thaw();
+    // It is at work again when its heartbeat is.
+    let beats = "SELECT count(*) FROM shard_workers WHERE seen_at > now() - interval '2 seconds'";
+    shop.until(beats, 2).await;
+    let id = customer.say(here(), "And now?").await.unwrap();
+    customer.ticked(&id, "delivered", patience()).await.unwrap();
+    shop.until("SELECT count(*) FROM messages WHERE direction = 'in'", 2)
+        .await;
+    let after = shop.session().await;
+    assert_eq!(after.worker, session.worker);
+    assert_eq!(after.observed, Observed::Connected, "{after:?}");
+    assert_eq!(
+        after.connected_at, session.connected_at,
+        "the second one was not disturbed"
+    );
+    let last = shop.whatsapp.record(Some(here())).pop().unwrap();
+    assert_eq!(last.until_us, None, "and nobody came after it: {last:?}");
+    assert!(shop.whatsapp.overlaps(Duration::from_secs(1)).is_empty());
+    first.stop().await;
     second.stop().await;
     shop.whatsapp.stop().await;
 }
