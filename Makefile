@@ -1,6 +1,6 @@
 # The door: `make run` starts everything on this machine, `make test` runs every test. Plain cargo works too.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt sqlx openapi hooks
+.PHONY: help run test soak lint fmt sqlx openapi hooks
 
 ifdef RELEASE
 PROFILE := --release
@@ -22,10 +22,16 @@ run: ## install what is missing, build, start everything, print the sign-in link
 test: ## every test: Rust, web, browser; on a throw-away server
 	@./services.sh install test
 	@./services.sh web
-	@./services.sh with-postgres cargo test --workspace
+	@cargo build --workspace
+	@cp -f target/debug/switchboard target/debug/switchboard-product
+	@SWITCHBOARD_PRODUCT="$(CURDIR)/target/debug/switchboard-product" ./services.sh with-postgres cargo test --workspace
 	@./services.sh npm run test --if-present
 	@CHROMIUM=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) ./services.sh npm run e2e --if-present
 	@echo '▸ Every test passed' >&2
+
+soak: ## the long suite: WhatsApp workers killed, frozen, cut off and deployed, 20 rounds each (about 15 minutes)
+	@./services.sh install test
+	@TEST_ROUNDS=20 ./services.sh with-postgres cargo test --workspace --test it whatsapp:: -- --nocapture
 
 lint: ## formatting, spelling, clippy, shell, migrations, nginx, compose, web
 	@./services.sh install check

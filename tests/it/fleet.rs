@@ -1,5 +1,6 @@
 //! Roles as separate processes of the real binary, to be killed and started again by tests.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ const READY_LIMIT: Duration = Duration::from_mins(1);
 
 /// One role's process.
 pub(crate) struct Process {
+    binary: PathBuf,
     arguments: Vec<&'static str>,
     environment: Vec<(String, String)>,
     child: Child,
@@ -52,6 +54,12 @@ impl Role {
 impl Process {
     /// Starts `role` over the stores of `world` and waits until it is ready. `settings` are further environment.
     pub(crate) async fn start(world: &World, role: Role, settings: &[(&str, String)]) -> Self {
+        let binary = PathBuf::from(env!("CARGO_BIN_EXE_switchboard"));
+        Self::of(binary, world, role, settings).await
+    }
+
+    /// The same of another build.
+    pub(crate) async fn of(binary: PathBuf, world: &World, role: Role, settings: &[(&str, String)]) -> Self {
         let (subcommand, listen) = role.subcommand();
         let address = free_address();
         let config = &world.hub.config;
@@ -81,8 +89,9 @@ impl Process {
                 .map(|(name, value)| ((*name).to_owned(), value.clone())),
         );
         let arguments = vec![subcommand];
-        let child = spawn(&arguments, &environment);
+        let child = spawn(&binary, &arguments, &environment);
         let process = Self {
+            binary,
             arguments,
             environment,
             child,
@@ -115,7 +124,7 @@ impl Process {
 
     /// Starts it again where it was and waits until it is ready.
     pub(crate) async fn start_again(&mut self) {
-        self.child = spawn(&self.arguments, &self.environment);
+        self.child = spawn(&self.binary, &self.arguments, &self.environment);
         self.ready().await;
     }
 
@@ -161,8 +170,8 @@ impl Drop for Process {
     }
 }
 
-fn spawn(arguments: &[&str], environment: &[(String, String)]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_switchboard"))
+fn spawn(binary: &Path, arguments: &[&str], environment: &[(String, String)]) -> Child {
+    Command::new(binary)
         .args(arguments)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
@@ -170,9 +179,9 @@ fn spawn(arguments: &[&str], environment: &[(String, String)]) -> Child {
         .expect("start the binary under test")
 }
 
-/// How many rounds a test goes: `usual`, or what `SWITCHBOARD_TEST_ROUNDS` says for the long suite.
+/// How many rounds a test goes: `usual`, or what `TEST_ROUNDS` says for the long suite.
 pub(crate) fn rounds(usual: usize) -> usize {
-    let said = std::env::var("SWITCHBOARD_TEST_ROUNDS");
+    let said = std::env::var("TEST_ROUNDS");
     said.ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
 }
 

@@ -13,7 +13,9 @@ mod pairing;
 mod partition;
 mod rolling;
 mod takeover;
+mod trust;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,13 +59,18 @@ impl Shift {
 
     /// With further settings, such as another way to a store.
     async fn with(shop: &Shop, settings: &[(&str, String)]) -> Self {
+        Self::of(env!("CARGO_BIN_EXE_switchboard").into(), shop, settings).await
+    }
+
+    /// The same of another build.
+    async fn of(binary: PathBuf, shop: &Shop, settings: &[(&str, String)]) -> Self {
         let known = shop.workers().await;
         let mut all = vec![
             ("WHATSAPP_WEB_URL", shop.whatsapp.socket_url()),
             ("SWITCHBOARD_WHATSAPP__VERSION", VERSION.to_owned()),
         ];
         all.extend_from_slice(settings);
-        let process = Process::start(&shop.world, Role::ShardWorker, &all).await;
+        let process = Process::of(binary, &shop.world, Role::ShardWorker, &all).await;
         let name = async {
             loop {
                 let new = shop

@@ -6,31 +6,42 @@ use fake_wa::Stay;
 use hub::session::Observed;
 
 use super::{Shift, Shop, here, patience};
+use crate::fleet::rounds;
 
+/// Each round: whoever has the session dies with something on its way to it; the other has it next, and a new one comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_worker_takes_over_after_a_death_and_nothing_is_lost() {
-    let (shop, first) = Shop::linked().await;
+    let (shop, mut owner) = Shop::linked().await;
     let customer = shop.customer().await;
-    let second = Shift::start(&shop).await;
-    first.kill();
-    let id = customer.say(here(), "Anybody there?").await.unwrap();
-    shop.until_with(&second).await;
-    customer.ticked(&id, "delivered", patience()).await.unwrap();
-    shop.until("SELECT count(*) FROM messages WHERE body = 'Anybody there?'", 1)
-        .await;
-    let stays = shop.whatsapp.record(Some(here()));
-    let [.., last, newest] = stays.as_slice() else {
-        panic!("{stays:?}")
-    };
-    println!(
-        "another worker was there {} ms after the death",
-        gap_ms(last, newest)
-    );
-    second.stop().await;
+    let mut gaps_ms = Vec::new();
+    let mut questions = Vec::new();
+    for round in 0..rounds(2) {
+        let heir = Shift::start(&shop).await;
+        questions.push(format!("In flight {round}?"));
+        let (in_flight, ()) = tokio::join!(customer.say(here(), &questions[round * 2]), async {
+            owner.kill();
+        });
+        questions.push(format!("Anybody there {round}?"));
+        let late = customer.say(here(), &questions[round * 2 + 1]).await.unwrap();
+        shop.until_with(&heir).await;
+        for id in [in_flight.unwrap(), late] {
+            customer.ticked(&id, "delivered", patience()).await.unwrap();
+        }
+        gaps_ms.push(last_gap_ms(&shop.whatsapp.record(Some(here()))));
+        owner = heir;
+    }
+    shop.until_inbound(questions.len()).await;
+    assert_eq!(shop.inbound().await, questions, "each once, in their order");
+    shop.never_two();
+    println!("from a worker's death until another was connected, in ms: {gaps_ms:?}");
+    owner.stop().await;
     shop.whatsapp.stop().await;
 }
 
-fn gap_ms(last: &Stay, newest: &Stay) -> u64 {
+fn last_gap_ms(stays: &[Stay]) -> u64 {
+    let [.., last, newest] = stays else {
+        panic!("{stays:?}")
+    };
     newest.from_us.saturating_sub(last.until_us.unwrap()) / 1_000
 }
 

@@ -1,0 +1,33 @@
+//! Whom the product trusts. Tests pair with a fake server because their build skips the check of WhatsApp's certificate
+//! (fake-wa/README.md); what people build must not.
+
+use hub::session::Observed;
+use hub::session::pairing::News;
+
+use super::{Shift, Shop, next};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_product_shows_no_code_of_a_server_that_is_not_whatsapps() {
+    let Ok(product) = std::env::var("SWITCHBOARD_PRODUCT") else {
+        eprintln!("not looked at: `make test` builds the product and names it in SWITCHBOARD_PRODUCT");
+        return;
+    };
+    let shop = Shop::open().await;
+    let shift = Shift::of(product.into(), &shop, &[]).await;
+    let mut watch = shop.begin(None).await;
+    let told = next(&mut watch).await;
+    assert!(matches!(told, News::Failed { .. }), "{told:?}");
+    shop.until_observed(Observed::New).await;
+    let kinds: Vec<String> = shop
+        .whatsapp
+        .effects(0)
+        .into_iter()
+        .map(|effect| effect.kind.to_string())
+        .collect();
+    assert!(
+        kinds.iter().all(|kind| kind != "newcomer" && kind != "paired"),
+        "{kinds:?}"
+    );
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}
