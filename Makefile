@@ -24,7 +24,7 @@ test: ## every test: Rust, web, browser; on a throw-away server
 	@./services.sh web
 	@cargo build --workspace
 	@cp -f target/debug/switchboard target/debug/switchboard-product
-	@SWITCHBOARD_PRODUCT="$(CURDIR)/target/debug/switchboard-product" ./services.sh with-postgres cargo test --workspace
+	@TEST_PRODUCT="$(CURDIR)/target/debug/switchboard-product" ./services.sh with-postgres cargo test --workspace
 	@./services.sh npm run test --if-present
 	@CHROMIUM=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) ./services.sh npm run e2e --if-present
 	@echo '▸ Every test passed' >&2

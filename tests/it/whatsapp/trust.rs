@@ -8,8 +8,8 @@ use super::{Shift, Shop, next};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_product_shows_no_code_of_a_server_that_is_not_whatsapps() {
-    let Ok(product) = std::env::var("SWITCHBOARD_PRODUCT") else {
-        eprintln!("not looked at: `make test` builds the product and names it in SWITCHBOARD_PRODUCT");
+    let Ok(product) = std::env::var("TEST_PRODUCT") else {
+        eprintln!("not looked at: `make test` builds the product and names it in TEST_PRODUCT");
         return;
     };
     let shop = Shop::open().await;
