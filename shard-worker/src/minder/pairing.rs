@@ -1,11 +1,16 @@
 //! Linking an account while somebody watches: codes go to them and nowhere else.
 
+use std::time::Duration;
+
 use hub::session::pairing::{self, News as Told};
 use hub::session::{Desired, Observation, Observed, Pairing, Wanted};
 use tokio::sync::mpsc;
 
 use super::Minding;
 use crate::link::{End, Link, News, Opening};
+
+/// From the first knock until there is something to show: the library would try for ever.
+const FIRST_CODE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How an attempt ended.
 enum Over {
@@ -62,12 +67,16 @@ impl Minding {
         news: &mut mpsc::Receiver<News>,
         pairing: &Pairing,
     ) -> hub::Result<Over> {
+        let silence = tokio::time::sleep(FIRST_CODE_LIMIT);
+        tokio::pin!(silence);
+        let mut has_news = false;
         loop {
             let patience = pairing.until.since(self.hub.clock.now());
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(Over::Abandoned),
                 () = self.not_ours() => return Ok(Over::Abandoned),
                 end = link.ended() => return Ok(failed(&end)),
+                () = &mut silence, if !has_news => return Ok(Over::Failed("network", None)),
                 () = tokio::time::sleep(patience) => return Ok(Over::Failed("codes_spent", None)),
                 () = self.poke.notified() => {
                     let wanted = self.hold.wanted(&self.hub).await?;
@@ -77,6 +86,7 @@ impl Minding {
                     }
                 }
                 Some(news) = news.recv() => {
+                    has_news = true;
                     if let Some(over) = self.hear(link, news, pairing).await? {
                         return Ok(over);
                     }
