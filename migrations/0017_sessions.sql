@@ -38,16 +38,23 @@ CREATE TABLE sessions (
     pairing_id text,
     pairing_phone text,
     pairing_until timestamptz,
-    -- What cannot lie about its health: when it last heard from the network, and when a message was last taken in.
+    -- What cannot lie about its health: connected since or lost since, when it last heard from the network, when a message
+    -- was last taken in; and what the last look at all sessions made of it.
     connected_at timestamptz,
+    lost_at timestamptz,
     heard_at timestamptz,
     received_at timestamptz,
     paired_at timestamptz,
-    -- Outbound pacing: paused until, why, and how many were written to for the first time on this day.
+    health text CONSTRAINT sessions_health_check
+        CHECK (health IN ('ok', 'silent', 'stuck', 'paused', 'reconnecting', 'needs_you', 'resting')),
+    -- Outbound pacing: what is paused until when, why; how many were written to for the first time on this day (in UTC), and
+    -- how many may be.
     paused_until timestamptz,
     pause_reason text,
+    pause_scope text CONSTRAINT sessions_pause_scope_check CHECK (pause_scope IN ('new_chats', 'all')),
     new_chats_on date,
     new_chats integer NOT NULL DEFAULT 0,
+    new_chats_limit integer,
     groups boolean NOT NULL DEFAULT false,
     created_by uuid,
     created_at timestamptz NOT NULL,
@@ -97,5 +104,5 @@ CREATE TABLE session_outbox (
     CONSTRAINT session_outbox_message_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES messages (tenant_id, id) ON DELETE CASCADE
 );
 SELECT protect_table('session_outbox');
-SELECT open_to_system('session_outbox', 'SELECT (tenant_id, id, session_id, state, not_before)');
+SELECT open_to_system('session_outbox', 'SELECT (tenant_id, id, session_id, state, tries, not_before, created_at)');
 CREATE INDEX session_outbox_open_idx ON session_outbox (tenant_id, session_id, id) WHERE state IN ('ready', 'sending');

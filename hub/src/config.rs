@@ -100,6 +100,19 @@ pub struct Twilio {
 pub struct Whatsapp {
     pub web_url: Url,
     pub version: String,
+    pub pacing: Pacing,
+    pub messages_per_minute: u32,
+    pub new_chats_per_day_max: u32,
+}
+
+/// How what goes out over linked numbers is paced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pacing {
+    /// As a person would write.
+    Human,
+    /// Not at all, for load tests against a server of one's own.
+    Off,
 }
 
 impl Whatsapp {

@@ -2,10 +2,13 @@
 //! wants ([`Desired`]) and what the worker sees ([`Observed`]) are two things: a lost connection never changes the first,
 //! and nothing but a person's word removes what a session has stored.
 
+pub mod health;
 pub mod hold;
 pub mod inbound;
 pub mod outbox;
+pub mod pacing;
 pub mod pairing;
+mod read;
 pub mod state;
 mod want;
 
@@ -13,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use hold::{Hold, Observation};
+pub use read::{get, list};
 pub use want::{Pairing, Wanted, of_shards};
 
 use crate::clock::Timestamp;
@@ -21,6 +25,8 @@ use crate::error::{Error, Result};
 use crate::feed::NewEvent;
 use crate::ids::{InboxId, SessionId, StaffId};
 use crate::inbox::{self, Channel, InboxChange};
+use health::Health;
+use pacing::Scope;
 
 /// What a person wants of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::Type, utoipa::ToSchema)]
@@ -140,12 +146,18 @@ pub struct Session {
     pub heard_at: Option<Timestamp>,
     /// When a message was last taken in.
     pub received_at: Option<Timestamp>,
-    /// Until when nothing is sent over it, and why.
+    /// Until when sending over it is held back; not the stop that a person wants, which is `desired`.
     pub paused_until: Option<Timestamp>,
-    /// A code for why it is paused.
+    /// A code for why.
     pub pause_reason: Option<String>,
-    /// Contacts written to for the first time today.
+    /// What is held back.
+    pub pause_scope: Option<Scope>,
+    /// Contacts written to for the first time today, in UTC.
     pub new_chats_today: i32,
+    /// How many they may be; null when nobody counts, or nobody has reckoned it yet.
+    pub new_chats_limit: Option<i32>,
+    /// How it fares, all in all.
+    pub health: Health,
     /// Whether groups' messages come into the inbox, read-only.
     pub groups: bool,
     /// Which worker holds it.
@@ -235,43 +247,6 @@ pub async fn create(tx: &mut Tx, name: &str, by: Option<StaffId>) -> Result<Sess
     changed(tx, id).await
 }
 
-/// All of the tenant's, oldest first.
-pub async fn list(tx: &mut Tx) -> Result<Vec<Session>> {
-    let all = sqlx::query_as!(
-        Session,
-        r#"SELECT s.id, s.inbox_id, b.name, s.desired AS "desired: Desired", s.observed AS "observed: Observed", s.reason,
-             s.observed_at, s.next_attempt_at, s.phone, s.push_name, s.paired_at, s.connected_at, s.heard_at,
-             s.received_at, s.paused_until, s.pause_reason,
-             CASE WHEN s.new_chats_on = current_date THEN s.new_chats ELSE 0 END AS "new_chats_today!", s.groups,
-             s.worker, s.created_at
-         FROM sessions s JOIN inboxes b ON b.tenant_id = s.tenant_id AND b.id = s.inbox_id
-         WHERE s.tenant_id = $1 ORDER BY s.id"#,
-        tx.tenant().uuid()
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(all)
-}
-
-/// One of them.
-pub async fn get(tx: &mut Tx, id: SessionId) -> Result<Session> {
-    sqlx::query_as!(
-        Session,
-        r#"SELECT s.id, s.inbox_id, b.name, s.desired AS "desired: Desired", s.observed AS "observed: Observed", s.reason,
-             s.observed_at, s.next_attempt_at, s.phone, s.push_name, s.paired_at, s.connected_at, s.heard_at,
-             s.received_at, s.paused_until, s.pause_reason,
-             CASE WHEN s.new_chats_on = current_date THEN s.new_chats ELSE 0 END AS "new_chats_today!", s.groups,
-             s.worker, s.created_at
-         FROM sessions s JOIN inboxes b ON b.tenant_id = s.tenant_id AND b.id = s.inbox_id
-         WHERE s.tenant_id = $1 AND s.id = $2"#,
-        tx.tenant().uuid(),
-        id.uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(Error::NotFound("session"))
-}
-
 /// Renames it, sets it, says what is wanted of it.
 pub async fn change(tx: &mut Tx, id: SessionId, change: SessionChange) -> Result<Session> {
     let before = get(tx, id).await?;
@@ -315,12 +290,15 @@ pub async fn want(tx: &mut Tx, id: SessionId, desired: Desired) -> Result<Sessio
         "UPDATE sessions SET desired = $3, next_attempt_at = NULL, attempts = 0, pairing_id = NULL, pairing_until = NULL,
            paused_until = CASE WHEN $3 = 'running' THEN NULL ELSE paused_until END,
            pause_reason = CASE WHEN $3 = 'running' THEN NULL ELSE pause_reason END,
+           pause_scope = CASE WHEN $3 = 'running' THEN NULL ELSE pause_scope END,
            observed = CASE WHEN $3 = 'running' AND observed IN ('replaced', 'outdated', 'failed', 'stopped')
-             THEN 'connecting' ELSE observed END
+             THEN 'connecting' ELSE observed END,
+           lost_at = CASE WHEN $3 = 'running' AND observed <> 'connected' THEN $4 ELSE lost_at END
          WHERE tenant_id = $1 AND id = $2",
         tx.tenant().uuid(),
         id.uuid(),
-        desired.as_str()
+        desired.as_str(),
+        tx.now() as _
     )
     .execute(&mut **tx)
     .await?;

@@ -5,12 +5,14 @@
 //! minder.rs    one task a session: what a person wants, what is seen, and the way from one to the other
 //! link.rs      one connection; the only part that knows the library
 //! sender.rs    what goes out, in order, each under the id that was chosen with its row
+//! pacing.rs    how fast: as a person would write, and to how many strangers
 //! ```
 
 mod fleet;
 mod held;
 mod link;
 mod minder;
+mod pacing;
 mod sender;
 mod starts;
 

@@ -9,6 +9,7 @@ mod commit;
 mod events;
 mod http;
 mod order;
+mod reach;
 mod said;
 mod store;
 mod transport;

@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::held::chain;
 use crate::link::End;
+use crate::pacing::{self, Pace, Warning};
+use crate::sender::SharedPace;
 use crate::starts::Starts;
 use step::Step;
 
@@ -54,8 +56,10 @@ impl Minder {
             let adopted = session::hold::adopt(&own_hub, &own_hub.node, &tenure, session.tenant, session.session);
             match adopted.await {
                 Ok(Some(hold)) => {
+                    let pace = Pace::new(&own_hub.config.whatsapp, tokio::time::Instant::now());
                     let minding = Minding {
                         hub: own_hub,
+                        pace: Arc::new(std::sync::Mutex::new(pace)),
                         hold,
                         starts,
                         poke: own_poke,
@@ -107,6 +111,7 @@ impl Minder {
 struct Minding {
     hub: Hub,
     hold: Hold,
+    pace: SharedPace,
     starts: Arc<Starts>,
     poke: Arc<Notify>,
     stop: CancellationToken,
@@ -209,7 +214,14 @@ impl Minding {
             seen.observed.as_str(),
             seen.reason.as_deref().unwrap_or_default()
         );
-        self.hold.observe(&self.hub, &seen).await
+        self.hold.observe(&self.hub, &seen).await?;
+        if let End::Banned { lasts, why } = end {
+            let warning = Warning::Banned(now.after(*lasts), why);
+            self.hold
+                .pause(&self.hub, pacing::pause_after(&warning, None, now))
+                .await?;
+        }
+        Ok(())
     }
 
     async fn unlink(&self, wanted: &Wanted) -> hub::Result<()> {

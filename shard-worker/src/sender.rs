@@ -1,51 +1,74 @@
-//! What goes out over a session: in order, one after the other, each under the id that was chosen with its row.
+//! What goes out over a session: each chat in order, each item under the id that was chosen with its row.
 //!
 //! Three steps that each survive a crash: the intent is committed, the network is asked, the outcome is committed. Found
 //! begun, an item is sent again under the same id, which the network and the other side take for the same message.
+//!
+//! How fast is `pacing`'s to say. Typing in one chat makes no other wait, and who wrote lately comes first.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod refusal;
+mod stranger;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hub::Hub;
 use hub::clock::Timestamp;
-use hub::message::Failure;
+use hub::ids::RowId;
 use hub::session::Hold;
-use hub::session::outbox::{Due, Outcome};
+use hub::session::outbox::{Due, Order, Outcome};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::held::chain;
 use crate::link::{Link, Sent};
+use crate::pacing::{self, Pace, Standing, Turn, Warning};
 
 /// What nobody said a word about is looked for so often.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// Between two items, besides chance: people do not type faster.
+/// Between two items, besides chance: nobody does two things at once.
 const GAP: Duration = Duration::from_millis(150);
 /// Tries of one item, after which only a person can tell.
 const TRIES_MAX: i32 = 8;
 const RETRY_FIRST: Duration = Duration::from_secs(2);
+/// Whose turn comes later than this is put off in its row, where everybody sees that it is not stuck.
+const NOTED_FROM: Duration = Duration::from_secs(5);
+
+/// The pace of a session, which outlives its connections.
+pub(crate) type SharedPace = Arc<Mutex<Pace>>;
 
 /// Sends until `stop`, or until the session is not ours.
-pub(crate) async fn run(hub: Hub, hold: Hold, link: Arc<Link>, wake: Arc<Notify>, stop: CancellationToken) {
+pub(crate) async fn run(
+    hub: Hub,
+    hold: Hold,
+    link: Arc<Link>,
+    pace: SharedPace,
+    (wake, stop): (Arc<Notify>, CancellationToken),
+) {
     let mut sender = Sender {
         hub,
         hold,
         link,
+        pace,
         late: HashMap::new(),
+        typing: HashMap::new(),
+        asked: HashMap::new(),
     };
     loop {
-        match sender.round(&stop).await {
-            Ok(()) => {}
+        let next = match sender.round(&stop).await {
+            Ok(next) => next,
             Err(hub::Error::Stale) => return,
             Err(fault) => {
                 tracing::warn!(error = %chain(&fault), session.id = %sender.hold.session, "Could not send");
+                None
             }
-        }
+        };
+        let latest = Instant::now() + LOOK_EVERY.min(sender.next_late());
         tokio::select! {
             () = stop.cancelled() => return,
             () = wake.notified() => {}
-            () = tokio::time::sleep(LOOK_EVERY.min(sender.next_late())) => {}
+            () = tokio::time::sleep_until(next.map_or(latest, |next| next.min(latest))) => {}
         }
     }
 }
@@ -54,32 +77,115 @@ struct Sender {
     hub: Hub,
     hold: Hold,
     link: Arc<Link>,
+    pace: SharedPace,
     /// Chats in which an item waits for its next try: those behind it wait with it.
     late: HashMap<String, Timestamp>,
+    /// Items that are being typed, and until when: one a chat at most.
+    typing: HashMap<RowId, Instant>,
+    /// Items whose other side could not be looked up, and how often.
+    asked: HashMap<RowId, i32>,
 }
 
 impl Sender {
-    async fn round(&mut self, stop: &CancellationToken) -> hub::Result<()> {
+    /// Sends what may go now; answers when there will be more.
+    async fn round(&mut self, stop: &CancellationToken) -> hub::Result<Option<Instant>> {
         loop {
-            let now = self.hub.clock.now();
-            self.late.retain(|_, until| *until > now);
-            let due = self.hold.due(&self.hub).await?;
-            let due: Vec<Due> = due
-                .into_iter()
-                .filter(|due| !self.late.contains_key(due.order.chat()))
-                .collect();
-            if due.is_empty() {
-                return Ok(());
-            }
-            for one in due {
+            let firsts = self.firsts().await?;
+            let (mut has_sent, mut next) = (false, None::<Instant>);
+            for (standing, due) in firsts {
                 if stop.is_cancelled() {
-                    return Ok(());
+                    return Ok(None);
                 }
-                if !self.late.contains_key(one.order.chat()) {
-                    self.send(&one, stop).await?;
-                    tokio::time::sleep(GAP.mul_f64(1.0 + rand::random::<f64>())).await;
+                match self.turn(standing, &due).await? {
+                    Step::Go => {
+                        self.typing.remove(&due.id);
+                        self.send(&due, stop).await?;
+                        has_sent = true;
+                        self.breathe().await;
+                    }
+                    Step::Wait(until) => next = Some(next.map_or(until, |next| next.min(until))),
+                    // Its chat has another first, or none.
+                    Step::Gone => has_sent = true,
                 }
             }
+            if !has_sent {
+                return Ok(next);
+            }
+        }
+    }
+
+    /// The first item of each chat, those first who wait for an answer.
+    async fn firsts(&mut self) -> hub::Result<Vec<(Standing, Due)>> {
+        let now = self.hub.clock.now();
+        self.late.retain(|_, until| *until > now);
+        let due = self.hold.due(&self.hub).await?;
+        let open: HashSet<RowId> = due.iter().map(|due| due.id).collect();
+        self.typing.retain(|id, _| open.contains(id));
+        let mut chats = HashSet::new();
+        let firsts: Vec<Due> = due
+            .into_iter()
+            .filter(|due| {
+                !self.late.contains_key(due.order.chat()) && chats.insert(due.order.chat().to_owned())
+            })
+            .collect();
+        let messages: Vec<_> = firsts.iter().filter_map(|due| due.message).collect();
+        let known = self.hold.acquaintances(&self.hub, &messages).await?;
+        let standing = |due: &Due| {
+            let known = known.iter().find(|known| Some(known.message) == due.message);
+            // What is no message is about one that was.
+            known.map_or(Standing::Known, |known| {
+                Standing::of(known.wrote_at, known.was_reached, now)
+            })
+        };
+        let mut firsts: Vec<(Standing, Due)> = firsts.into_iter().map(|due| (standing(&due), due)).collect();
+        firsts.sort_by_key(|(standing, _)| *standing);
+        Ok(firsts)
+    }
+
+    /// Whether the item goes now.
+    async fn turn(&mut self, standing: Standing, due: &Due) -> hub::Result<Step> {
+        let now = Instant::now();
+        if let Some(until) = self.typing.get(&due.id) {
+            return Ok(if *until <= now {
+                Step::Go
+            } else {
+                Step::Wait(*until)
+            });
+        }
+        let Some(length) = length_of(&due.order).filter(|_| !due.was_begun && !due.was_seen) else {
+            return Ok(Step::Go);
+        };
+        if standing == Standing::Stranger && !self.may_wait(due).await? {
+            return Ok(Step::Gone);
+        }
+        let turn = self.pace().turn(standing, length, now, rand::random());
+        match turn {
+            Turn::Later(until) => {
+                let wait = until.duration_since(now);
+                if wait > NOTED_FROM {
+                    self.later(due, wait, "paced").await?;
+                }
+                Ok(Step::Wait(until))
+            }
+            Turn::Type(_) if standing == Standing::Stranger && !self.may_begin(due).await? => Ok(Step::Gone),
+            Turn::Type(typing) if typing.is_zero() => Ok(Step::Go),
+            Turn::Type(typing) => {
+                self.link.show_typing(due.order.chat()).await;
+                let until = Instant::now() + typing;
+                self.typing.insert(due.id, until);
+                Ok(Step::Wait(until))
+            }
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn breathe(&self) {
+        let is_on = self.pace().is_on();
+        if is_on {
+            tokio::time::sleep(GAP.mul_f64(1.0 + rand::random::<f64>())).await;
         }
     }
 
@@ -101,12 +207,11 @@ impl Sender {
         metrics::counter!("switchboard_session_items_sent_total", "outcome" => label).increment(1);
         let outcome = match sent {
             Sent::Accepted => Outcome::Accepted,
-            Sent::Refused(code) => Outcome::Failed(refused(&code)),
-            Sent::Unsupported => Outcome::Failed(Failure {
-                code: "unsupported".to_owned(),
-                help: "Files cannot be sent over a linked WhatsApp number yet. Send a link instead."
-                    .to_owned(),
-            }),
+            Sent::Refused(code) => {
+                self.heed(&code).await?;
+                Outcome::Failed(refusal::by_network(&code))
+            }
+            Sent::Unsupported => Outcome::Failed(refusal::unsupported()),
             Sent::Unknown(fault) => {
                 tracing::info!(
                     error = format!("{fault:#}"),
@@ -114,25 +219,34 @@ impl Sender {
                     "What became of an item is unknown"
                 );
                 if due.tries + 1 < TRIES_MAX {
-                    return self.again(due).await;
+                    let doublings = u32::try_from(due.tries).unwrap_or_default().min(10);
+                    return self
+                        .later(due, RETRY_FIRST * 2_u32.pow(doublings), "no answer")
+                        .await;
                 }
-                Outcome::Unknown(Failure {
-                    code: "unknown".to_owned(),
-                    help: "It may or may not have been sent: WhatsApp did not answer. Ask the customer before you send \
-                           it again."
-                        .to_owned(),
-                })
+                Outcome::Unknown(refusal::unknown())
             }
         };
         self.hold.settle(&self.hub, due, &outcome).await
     }
 
-    async fn again(&mut self, due: &Due) -> hub::Result<()> {
-        let doublings = u32::try_from(due.tries).unwrap_or_default().min(10);
-        let wait = RETRY_FIRST.saturating_mul(2_u32.saturating_pow(doublings));
+    /// Some refusals are about all of the account: it pauses before it is made to.
+    async fn heed(&self, code: &str) -> hub::Result<()> {
+        let warning = match code {
+            "463" => Warning::Locked(self.link.lock().await.ok().flatten().flatten()),
+            "421" | "429" => Warning::TooFast,
+            _ => return Ok(()),
+        };
+        let last = self.hold.ledger(&self.hub).await?.paused_until;
+        let pause = pacing::pause_after(&warning, last, self.hub.clock.now());
+        self.hold.pause(&self.hub, pause).await
+    }
+
+    /// Not before `wait` is over; nor what is behind it in its chat.
+    async fn later(&mut self, due: &Due, wait: Duration, why: &str) -> hub::Result<()> {
         let at = self.hub.clock.now().after(wait);
         self.late.insert(due.order.chat().to_owned(), at);
-        self.hold.postpone(&self.hub, due, at, "no answer").await
+        self.hold.postpone(&self.hub, due, at, why).await
     }
 
     fn next_late(&self) -> Duration {
@@ -142,21 +256,18 @@ impl Sender {
     }
 }
 
-/// The network's refusals, in words for staff.
-fn refused(code: &str) -> Failure {
-    let help = match code {
-        "463" => {
-            "WhatsApp does not let this number write to people who have not written to it, for now. Wait until they \
-             write, or reach them another way."
-        }
-        "421" | "429" => {
-            "WhatsApp finds that this number writes too much. Wait some hours before you send it again."
-        }
-        "403" | "401" => "WhatsApp does not let this number write to them: they may have blocked it.",
-        _ => "WhatsApp refused it. Send it again later, or reach them another way.",
-    };
-    Failure {
-        code: format!("whatsapp_{code}"),
-        help: help.to_owned(),
+/// What becomes of an item in this round.
+enum Step {
+    Go,
+    Wait(Instant),
+    Gone,
+}
+
+/// How much there is to type; `None` for what is done with one touch.
+fn length_of(order: &Order) -> Option<usize> {
+    match order {
+        Order::Text { body, .. } => Some(body.chars().count()),
+        Order::Media { caption, .. } => Some(caption.chars().count()),
+        Order::Reaction { .. } | Order::Edit { .. } | Order::Delete { .. } | Order::Read { .. } => None,
     }
 }

@@ -6,9 +6,11 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+mod health;
 mod inbound;
 mod life;
 mod outbound;
+mod pacing;
 mod pairing;
 mod partition;
 mod rolling;

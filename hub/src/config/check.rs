@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::Config;
+use super::{Config, Whatsapp};
 
 /// One thing wrong with the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,19 +92,35 @@ pub(super) fn check(config: &Config) -> Vec<Fault> {
         "must be 3 or more: a job renews its lease three times in it",
     );
     require(
-        matches!(config.whatsapp.web_url.scheme(), "ws" | "wss"),
+        (60..=3_500).contains(&config.openai.session_recycle_s),
+        "openai.session_recycle_s",
+        "must be between 60 and 3500: OpenAI ends a session at 3600",
+    );
+    faults.extend(whatsapp(&config.whatsapp));
+    faults
+}
+
+fn whatsapp(settings: &Whatsapp) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut require = |holds: bool, setting: &str, message: &str| {
+        if !holds {
+            faults.push(Fault::new(setting, message));
+        }
+    };
+    require(
+        matches!(settings.web_url.scheme(), "ws" | "wss"),
         "whatsapp.web_url",
         "must be ws:// or wss://",
     );
     require(
-        config.whatsapp.version.is_empty() || config.whatsapp.version_parts().is_some(),
+        settings.version.is_empty() || settings.version_parts().is_some(),
         "whatsapp.version",
         "must be three numbers with dots between them, or empty",
     );
     require(
-        (60..=3_500).contains(&config.openai.session_recycle_s),
-        "openai.session_recycle_s",
-        "must be between 60 and 3500: OpenAI ends a session at 3600",
+        (1..=600).contains(&settings.messages_per_minute),
+        "whatsapp.messages_per_minute",
+        "must be between 1 and 600",
     );
     faults
 }

@@ -144,6 +144,7 @@ impl Hold {
         let done = sqlx::query!(
             "UPDATE sessions SET observed = $4, reason = $5, next_attempt_at = $6, attempts = $7, observed_at = $8,
                connected_at = CASE WHEN $4 <> 'connected' THEN NULL ELSE coalesce(connected_at, $8) END,
+               lost_at = CASE WHEN $4 <> 'connected' THEN coalesce(lost_at, $8) END,
                heard_at = CASE WHEN $4 = 'connected' THEN $8 ELSE heard_at END,
                pairing_id = CASE WHEN $4 = 'pairing' THEN pairing_id END,
                pairing_until = CASE WHEN $4 = 'pairing' THEN pairing_until END
@@ -173,7 +174,7 @@ impl Hold {
         let now = tx.now();
         sqlx::query!(
             "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = coalesce(paired_at, $5),
-               desired = 'running', pairing_id = NULL, pairing_until = NULL
+               desired = 'running', pairing_id = NULL, pairing_until = NULL, lost_at = $5
              WHERE tenant_id = $1 AND id = $2",
             self.tenant.uuid(),
             self.session.uuid(),

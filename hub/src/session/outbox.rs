@@ -147,7 +147,7 @@ pub async fn put(
 }
 
 impl Hold {
-    /// What is due, in order.
+    /// What is due, in order. What is behind something of its chat that waits for its next try waits with it.
     pub async fn due(&self, hub: &Hub) -> Result<Vec<Due>> {
         let mut tx = self.tx(hub).await?;
         let rows = sqlx::query!(
@@ -157,7 +157,11 @@ impl Hold {
                FROM session_outbox o
                  LEFT JOIN messages m ON m.tenant_id = o.tenant_id AND m.id = o.message_id
                WHERE o.tenant_id = $1 AND o.session_id = $2 AND o.state IN ('ready', 'sending') AND o.not_before <= $3
-                 AND NOT EXISTS (SELECT FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2 AND s.paused_until > $3)
+                 AND NOT EXISTS (SELECT FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2 AND s.paused_until > $3
+                   AND s.pause_scope = 'all')
+                 AND NOT EXISTS (SELECT FROM session_outbox e WHERE e.tenant_id = $1 AND e.session_id = $2 AND e.id < o.id
+                   AND e.state IN ('ready', 'sending') AND e.not_before > $3
+                   AND e.order_body ->> 'chat' = o.order_body ->> 'chat')
                ORDER BY o.id LIMIT $4"#,
             self.tenant.uuid(),
             self.session.uuid(),

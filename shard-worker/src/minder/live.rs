@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hub::clock::Timestamp;
+use hub::session::health::SILENT_AFTER;
 use hub::session::{Desired, Observation, Observed, Wanted};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -10,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Minding;
 use crate::link::{End, Link, News, Opening};
-use crate::sender;
+use crate::{pacing, sender};
 
 /// From the first knock until messages flow: after linking, the library waits ten seconds for the phone's keys.
 const READY_LIMIT: Duration = Duration::from_mins(1);
@@ -28,6 +30,10 @@ struct Live<'a> {
     connected_at: Option<Instant>,
     failures: i32,
     heard_ms: u64,
+    heard_at: Instant,
+    paired_at: Option<Timestamp>,
+    /// What the row says how many new people a day may be written to, once we have said it.
+    limit: Option<Option<u32>>,
 }
 
 /// Why nobody follows the connection any more.
@@ -83,6 +89,9 @@ impl Minding {
             connected_at: None,
             failures,
             heard_ms: 0,
+            heard_at: Instant::now(),
+            paired_at: None,
+            limit: None,
         };
         let over = live.run(&mut news).await;
         live.stop_sender.cancel();
@@ -163,7 +172,13 @@ impl Live<'_> {
                         return Ok(over);
                     }
                 }
-                _ = heard.tick() => self.note_heard().await?,
+                _ = heard.tick(), if self.connected_at.is_some() => {
+                    self.note_heard().await?;
+                    self.note_limit().await?;
+                    if self.heard_at.elapsed() > SILENT_AFTER {
+                        return Ok(Over::Ended(End::Lost("silent")));
+                    }
+                }
                 () = minding.poke.notified() => {
                     let wanted = minding.hold.wanted(&minding.hub).await?;
                     if wanted.desired != Desired::Running {
@@ -190,6 +205,9 @@ impl Live<'_> {
                 }
                 minding.hold.observe(&minding.hub, &seen).await?;
                 if is_first {
+                    self.heard_at = Instant::now();
+                    self.paired_at = minding.hold.ledger(&minding.hub).await?.paired_at;
+                    self.note_limit().await?;
                     self.start_sender();
                 }
                 tracing::info!(session.id = %minding.hold.session, "Session {} is connected", minding.hold.session);
@@ -207,17 +225,32 @@ impl Live<'_> {
             minding.hub.clone(),
             minding.hold.clone(),
             Arc::clone(&self.link),
-            Arc::clone(&self.wake),
-            self.stop_sender.clone(),
+            Arc::clone(&minding.pace),
+            (Arc::clone(&self.wake), self.stop_sender.clone()),
         );
         minding.hub.tasks.spawn("session.sender", run);
     }
 
     async fn note_heard(&mut self) -> hub::Result<()> {
         let heard_ms = self.link.heard_ms();
-        if self.connected_at.is_some() && heard_ms > self.heard_ms {
+        if heard_ms > self.heard_ms {
             self.heard_ms = heard_ms;
+            self.heard_at = Instant::now();
             self.minding.hold.heard(&self.minding.hub).await?;
+        }
+        Ok(())
+    }
+
+    /// It grows with the days.
+    async fn note_limit(&mut self) -> hub::Result<()> {
+        let hub = &self.minding.hub;
+        let linked_for = self
+            .paired_at
+            .map_or(Duration::ZERO, |at| hub.clock.now().since(at));
+        let limit = pacing::strangers_a_day(&hub.config.whatsapp, linked_for);
+        if self.limit != Some(limit) {
+            self.minding.hold.note_limit(hub, limit).await?;
+            self.limit = Some(limit);
         }
         Ok(())
     }

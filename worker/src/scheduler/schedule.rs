@@ -62,6 +62,10 @@ pub(super) fn ticks() -> Vec<Tick> {
             hub::connection::sweep::order_due(&hub).await?;
             Ok(())
         }),
+        Tick::new("sessions.look", "*/15 * * * * *", async |hub| {
+            hub::session::health::look(&hub).await?;
+            Ok(())
+        }),
         Tick::new("calls.lost", "10-59/30 * * * * *", async |hub| {
             hub::call::sweep::end_lost(&hub).await?;
             Ok(())
