@@ -7,6 +7,11 @@ const ago = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString()
 
 let made = 0
 
+/** As the server reckons it: since so many minutes, until so many (negative: to come). */
+const health = (state, since, until = null) => ({
+  health: { state, since: since === null ? null : ago(since), until: until === null ? null : ago(until) },
+})
+
 function session(name, part = {}) {
   made += 1
   return {
@@ -26,9 +31,12 @@ function session(name, part = {}) {
     received_at: ago(4),
     paused_until: null,
     pause_reason: null,
+    pause_scope: null,
     new_chats_today: 3,
+    new_chats_limit: 12,
+    health: { state: 'ok', since: ago(300), until: null },
     groups: false,
-    worker: 'shard-worker-1',
+    worker: 'shard-worker-7c9f5d8b64-x2mzq',
     created_at: ago(10_000),
     ...part,
   }
@@ -37,17 +45,20 @@ function session(name, part = {}) {
 /** One number in each state. Reaching some of them takes WhatsApp's anger or days, so they are made here. */
 const STATES = () => [
   session('Front desk'),
-  session('Workshop', { heard_at: ago(11), new_chats_today: 0 }),
-  session('Sales', { paused_until: ago(-90), pause_reason: 'new_chats', new_chats_today: 50 }),
-  session('Old phone', { observed: 'logged_out', connected_at: null }),
-  session('Night line', { observed: 'banned', reason: 'too_many_strangers', next_attempt_at: ago(-1_400), connected_at: null }),
-  session('Second shop', { observed: 'replaced', connected_at: null }),
-  session('Branch', { observed: 'waiting', next_attempt_at: ago(-2), connected_at: null }),
-  session('Museum', { observed: 'outdated', connected_at: null }),
-  session('Garage', { observed: 'failed', reason: 'device_rejected', connected_at: null }),
-  session('Owner’s own', { observed: 'passkey_needed', phone: null, push_name: null, connected_at: null, heard_at: null, received_at: null }),
-  session('Holidays', { desired: 'stopped', observed: 'stopped', connected_at: null }),
-  session('New one', { desired: 'stopped', observed: 'new', phone: null, push_name: null, connected_at: null, heard_at: null, received_at: null }),
+  session('Workshop', { heard_at: ago(11.5), new_chats_today: 0, ...health('silent', 11.5) }),
+  session('Sales', { paused_until: ago(-90), pause_reason: 'too_fast', pause_scope: 'all', ...health('paused', null, -90) }),
+  session('Old phone', { observed: 'logged_out', connected_at: null, ...health('needs_you', 300) }),
+  session('Night line', { observed: 'banned', reason: 'too_many_strangers', next_attempt_at: ago(-1_400), connected_at: null, ...health('needs_you', 300, -1_400) }),
+  session('Second shop', { observed: 'replaced', connected_at: null, ...health('needs_you', 300) }),
+  session('Branch', { observed: 'waiting', next_attempt_at: ago(-2), connected_at: null, ...health('reconnecting', 2, -2) }),
+  session('Museum', { observed: 'outdated', connected_at: null, ...health('needs_you', 300) }),
+  session('Garage', { observed: 'failed', reason: 'device_rejected', connected_at: null, ...health('needs_you', 300) }),
+  session('Owner’s own', { observed: 'passkey_needed', phone: null, push_name: null, connected_at: null, heard_at: null, received_at: null, worker: null, ...health('needs_you', 300) }),
+  session('Holidays', { desired: 'stopped', observed: 'stopped', connected_at: null, ...health('resting', 300) }),
+  session('New one', { desired: 'stopped', observed: 'new', phone: null, push_name: null, connected_at: null, heard_at: null, received_at: null, worker: null, ...health('resting', 300) }),
+  session('Counter', health('stuck', 4.5)),
+  session('Young number', { new_chats_today: 5, new_chats_limit: 5, paused_until: ago(-700), pause_reason: 'reachout_locked', pause_scope: 'new_chats', ...health('paused', null, -700) }),
+  session('Cellar', { observed: 'waiting', next_attempt_at: ago(-9), connected_at: null, ...health('reconnecting', 42.5, -9) }),
 ]
 
 /** A server with these sessions; what it is asked to do is noted. */
@@ -189,7 +200,13 @@ test('whatsapp: what needs somebody is said, with the one thing to do', async (b
   await page.goto(PAGE)
   await card(page, 'Front desk').getByText('Connected', { exact: true }).waitFor()
   await card(page, 'Workshop').getByText('Connected, but silent').waitFor()
-  await card(page, 'Sales').getByText('Today’s limit for writing to new people is reached.', { exact: false }).waitFor()
+  await card(page, 'Workshop').getByText('nothing was heard for 11 min', { exact: false }).waitFor()
+  await card(page, 'Sales').getByText('WhatsApp finds that this number writes too much.', { exact: false }).waitFor()
+  await card(page, 'Counter').getByText('Connected, but does not send').waitFor()
+  await card(page, 'Young number').getByText('New people can be written to again from', { exact: false }).waitFor()
+  await card(page, 'Young number').getByText('5 of 5').waitFor()
+  await card(page, 'Cellar').getByText('For 42 min now.', { exact: false }).waitFor()
+  await card(page, 'Front desk').getByText('shard-worker-7c9f5d8b64-x2mzq').waitFor()
   await card(page, 'Night line').getByText('It wrote to too many people', { exact: false }).waitFor()
   await card(page, 'Garage').getByText('device_rejected', { exact: false }).waitFor()
   await card(page, 'Front desk').getByRole('button', { name: 'Pause' }).click()
@@ -238,6 +255,7 @@ test('whatsapp: staff see how it fares and can change nothing', async (browser) 
   await page.getByText('Admins can change them').waitFor()
   assert.equal(await page.getByTestId('sessions').getByRole('button').count(), 0)
   assert.equal(await page.getByRole('switch', { disabled: false }).count(), 0)
+  assert.equal(await page.getByText('shard-worker-').count(), 0)
   assert.deepEqual([...(await axe(page)), ...page.faults], [])
 })
 
@@ -292,7 +310,7 @@ for (const look of looks) {
       for (const fault of await axe(page)) faults.push(`${name}: ${fault}`)
     }
     await check('whatsapp')
-    for (const [n, part] of [[4, 'a'], [8, 'b'], [11, 'c']]) {
+    for (const [n, part] of [[4, 'a'], [8, 'b'], [11, 'c'], [14, 'd']]) {
       await cards.nth(n).scrollIntoViewIfNeeded()
       await shoot(page, `whatsapp-${part}-${look.name}`)
     }

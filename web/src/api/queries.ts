@@ -95,7 +95,7 @@ export const inboxesQuery = queryOptions({
   queryFn: ({ signal }) => body(api.GET('/api/v1/inboxes', { signal })),
 })
 
-/** Of being heard from there is no event: while somebody looks at numbers that are connected, it is asked for. */
+/** Of being heard from there is no event: while somebody looks at numbers that should be connected, it is asked for. */
 const HEARD_MS = 30_000
 
 export const sessionsQuery = queryOptions({
@@ -105,7 +105,7 @@ export const sessionsQuery = queryOptions({
 
 export const watchedSessionsQuery = queryOptions({
   ...sessionsQuery,
-  refetchInterval: ({ state }) => (state.data?.items.some((session) => session.observed === 'connected') ? HEARD_MS : false),
+  refetchInterval: ({ state }) => (state.data?.items.some((session) => session.desired === 'running' && session.phone) ? HEARD_MS : false),
 })
 
 export const connectionsQuery = queryOptions({

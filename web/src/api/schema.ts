@@ -2106,6 +2106,8 @@ export interface components {
                 desired: components["schemas"]["Desired"];
                 /** @description Whether groups' messages come into the inbox, read-only. */
                 groups: boolean;
+                /** @description How it fares, all in all. */
+                health: components["schemas"]["WhatsappHealth"];
                 heard_at?: components["schemas"]["Timestamp"] | null;
                 /** @description Its id. */
                 id: components["schemas"]["SessionId"];
@@ -2115,7 +2117,12 @@ export interface components {
                 name: string;
                 /**
                  * Format: int32
-                 * @description Contacts written to for the first time today.
+                 * @description How many they may be; null when nobody counts, or nobody has reckoned it yet.
+                 */
+                new_chats_limit?: number | null;
+                /**
+                 * Format: int32
+                 * @description Contacts written to for the first time today, in UTC.
                  */
                 new_chats_today: number;
                 next_attempt_at?: components["schemas"]["Timestamp"] | null;
@@ -2124,8 +2131,9 @@ export interface components {
                 /** @description Since when. */
                 observed_at: components["schemas"]["Timestamp"];
                 paired_at?: components["schemas"]["Timestamp"] | null;
-                /** @description A code for why it is paused. */
+                /** @description A code for why. */
                 pause_reason?: string | null;
+                pause_scope?: components["schemas"]["WhatsappPauseScope"] | null;
                 paused_until?: components["schemas"]["Timestamp"] | null;
                 /** @description Whose account it is, in E.164. */
                 phone?: string | null;
@@ -2496,6 +2504,23 @@ export interface components {
              */
             max_duration_s: number;
         };
+        /** @description The word, since when and until when. */
+        WhatsappHealth: {
+            since?: components["schemas"]["Timestamp"] | null;
+            /** @description How it fares. */
+            state: components["schemas"]["WhatsappHealthState"];
+            until?: components["schemas"]["Timestamp"] | null;
+        };
+        /**
+         * @description How a session fares.
+         * @enum {string}
+         */
+        WhatsappHealthState: "ok" | "silent" | "stuck" | "paused" | "reconnecting" | "needs_you" | "resting";
+        /**
+         * @description What is held back.
+         * @enum {string}
+         */
+        WhatsappPauseScope: "new_chats" | "all";
         /** @description A linked connection. */
         WhatsappSession: {
             connected_at?: components["schemas"]["Timestamp"] | null;
@@ -2505,6 +2530,8 @@ export interface components {
             desired: components["schemas"]["Desired"];
             /** @description Whether groups' messages come into the inbox, read-only. */
             groups: boolean;
+            /** @description How it fares, all in all. */
+            health: components["schemas"]["WhatsappHealth"];
             heard_at?: components["schemas"]["Timestamp"] | null;
             /** @description Its id. */
             id: components["schemas"]["SessionId"];
@@ -2514,7 +2541,12 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Contacts written to for the first time today.
+             * @description How many they may be; null when nobody counts, or nobody has reckoned it yet.
+             */
+            new_chats_limit?: number | null;
+            /**
+             * Format: int32
+             * @description Contacts written to for the first time today, in UTC.
              */
             new_chats_today: number;
             next_attempt_at?: components["schemas"]["Timestamp"] | null;
@@ -2523,8 +2555,9 @@ export interface components {
             /** @description Since when. */
             observed_at: components["schemas"]["Timestamp"];
             paired_at?: components["schemas"]["Timestamp"] | null;
-            /** @description A code for why it is paused. */
+            /** @description A code for why. */
             pause_reason?: string | null;
+            pause_scope?: components["schemas"]["WhatsappPauseScope"] | null;
             paused_until?: components["schemas"]["Timestamp"] | null;
             /** @description Whose account it is, in E.164. */
             phone?: string | null;

@@ -96,7 +96,7 @@ export function SessionCard({ session, admin, onLink }: { session: WhatsappSessi
           </Button>
         )}
       </State>
-      {session.phone && <Health session={session} now={now} />}
+      {session.phone && <Health session={session} now={now} admin={admin} />}
       {session.phone && (
         <div className="mt-4 flex items-center gap-3 border-t pt-3">
           <p className="min-w-0 flex-1 text-sm">{t('whatsapp.groups')}</p>
@@ -164,6 +164,7 @@ function State({ session, condition, now, children }: { session: WhatsappSession
 function useHelp(session: WhatsappSession, { word }: Condition, now: number): string {
   const { t } = useTranslation()
   const at = (time: string | null) => (time ? dateAndTime(time, now) : '')
+  const since = span(now - Date.parse(session.health.since ?? session.observed_at))
   switch (word) {
     case 'connected':
     case 'connecting':
@@ -171,11 +172,17 @@ function useHelp(session: WhatsappSession, { word }: Condition, now: number): st
     case 'unlinking':
       return ''
     case 'silent':
-      return t('whatsapp.h_silent', { span: span(now - Date.parse(session.heard_at ?? session.connected_at ?? session.observed_at)) })
+    case 'stuck':
+      return t(`whatsapp.h_${word}`, { span: since })
     case 'held':
-      return `${t(`whatsapp.p_${session.pause_reason as 'unknown'}`, { defaultValue: t('whatsapp.p_unknown') })} ${t('whatsapp.held_until', { time: at(session.paused_until) })}`
-    case 'waiting':
-      return session.next_attempt_at && Date.parse(session.next_attempt_at) > now ? t('whatsapp.h_waiting_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_waiting')
+    case 'sparing': {
+      const why = t(`whatsapp.b_${session.pause_reason as 'broadcasts'}`, { defaultValue: '' }) || t(`whatsapp.p_${session.pause_reason as 'unknown'}`, { defaultValue: t('whatsapp.p_unknown') })
+      return `${why} ${t(`whatsapp.${word}_until`, { time: at(session.paused_until) })}`
+    }
+    case 'waiting': {
+      const next = session.next_attempt_at && Date.parse(session.next_attempt_at) > now ? t('whatsapp.h_waiting_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_waiting')
+      return `${t('whatsapp.h_waiting_since', { span: since })} ${next}`
+    }
     case 'banned': {
       const why = t(`whatsapp.b_${session.reason as 'broadcasts'}`, { defaultValue: '' })
       return `${why} ${session.next_attempt_at ? t('whatsapp.h_banned_until', { time: at(session.next_attempt_at) }) : t('whatsapp.h_banned')}`.trim()
@@ -189,22 +196,35 @@ function useHelp(session: WhatsappSession, { word }: Condition, now: number): st
   }
 }
 
-function Health({ session, now }: { session: WhatsappSession; now: number }) {
+function Health({ session, now, admin }: { session: WhatsappSession; now: number; admin: boolean }) {
   const { t } = useTranslation()
+  const { new_chats_today: begun, new_chats_limit: limit } = session
+  // At rest the row still names who had it last.
+  const isWorked = session.health.state !== 'resting' && session.health.state !== 'needs_you'
   return (
     <dl className="mt-4 grid grid-cols-2 gap-x-6 gap-y-3 sm:grid-cols-4">
-      <Figure name={t('whatsapp.connected_at')} at={session.connected_at} now={now} />
+      <Figure name={t('whatsapp.connected_at')} at={session.connected_at} otherwise={t(session.paired_at ? 'whatsapp.not_now' : 'whatsapp.never')} now={now} />
       <Figure name={t('whatsapp.heard_at')} at={session.heard_at} now={now} />
       <Figure name={t('whatsapp.received_at')} at={session.received_at} now={now} />
       <div>
         <dt className="text-xs text-ink-3">{t('whatsapp.new_chats')}</dt>
-        <dd className="text-sm tabular-nums">{number(session.new_chats_today)}</dd>
+        <dd className={cx('text-sm tabular-nums', limit !== null && begun >= limit && 'font-semibold')}>
+          {limit === null ? number(begun) : t('whatsapp.of', { begun: number(begun), limit: number(limit) })}
+        </dd>
       </div>
+      {admin && session.worker && isWorked && (
+        <div className="col-span-full flex min-w-0 items-baseline gap-2 text-xs text-ink-3">
+          <dt className="shrink-0">{t('whatsapp.worker')}</dt>
+          <dd className="truncate">
+            <bdi dir="ltr">{session.worker}</bdi>
+          </dd>
+        </div>
+      )}
     </dl>
   )
 }
 
-function Figure({ name, at, now }: { name: string; at: string | null; now: number }) {
+function Figure({ name, at, otherwise, now }: { name: string; at: string | null; otherwise?: string; now: number }) {
   const { t } = useTranslation()
   return (
     <div>
@@ -215,7 +235,7 @@ function Figure({ name, at, now }: { name: string; at: string | null; now: numbe
             {dateAndTime(at, now)}
           </time>
         ) : (
-          <span className="text-ink-3">{t('whatsapp.never')}</span>
+          <span className="text-ink-3">{otherwise ?? t('whatsapp.never')}</span>
         )}
       </dd>
     </div>

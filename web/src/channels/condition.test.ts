@@ -1,7 +1,7 @@
 // What staff are told of a session, and whether it is said loudly.
 import { expect, it } from 'vitest'
 import type { WhatsappSession } from '@/api/model'
-import { conditionOf, SILENT_MS } from './condition'
+import { AWAY_MS, conditionOf } from './condition'
 
 const NOW = Date.parse('2026-01-01T10:00:00Z')
 const ago = (ms: number) => new Date(NOW - ms).toISOString()
@@ -24,7 +24,10 @@ function session(part: Partial<WhatsappSession> = {}): WhatsappSession {
     received_at: null,
     paused_until: null,
     pause_reason: null,
+    pause_scope: null,
     new_chats_today: 0,
+    new_chats_limit: 5,
+    health: { state: 'ok', since: ago(50_000), until: null },
     groups: false,
     worker: 'w',
     created_at: ago(200_000),
@@ -32,15 +35,20 @@ function session(part: Partial<WhatsappSession> = {}): WhatsappSession {
   }
 }
 
+const health = (state: WhatsappSession['health']['state'], ms: number) => ({ health: { state, since: ago(ms), until: null } })
+
 it.each([
   ['all is well', {}, 'connected', 'calm', 'pause'],
-  ['connected, but nothing was heard', { heard_at: ago(SILENT_MS + 1) }, 'silent', 'alarm', 'pause'],
-  ['sending is held back', { paused_until: ago(-60_000) }, 'held', 'alarm', 'send_again'],
-  ['it was held back', { paused_until: ago(60_000) }, 'connected', 'calm', 'pause'],
+  ['connected, but nothing was heard', health('silent', 200_000), 'silent', 'alarm', 'pause'],
+  ['connected, but nothing goes out', health('stuck', 200_000), 'stuck', 'alarm', 'pause'],
+  ['sending is held back', { ...health('paused', 0), pause_scope: 'all' }, 'held', 'alarm', 'send_again'],
+  ['new people are left alone', { ...health('paused', 0), pause_scope: 'new_chats' }, 'sparing', 'resting', 'send_again'],
   ['somebody paused it, its worker has not yet', { desired: 'stopped' }, 'stopping', 'busy', 'resume'],
   ['somebody paused it', { desired: 'stopped', observed: 'stopped' }, 'stopped', 'resting', 'resume'],
-  ['it comes back', { observed: 'stopped' }, 'connecting', 'busy', 'pause'],
-  ['the network is away', { observed: 'waiting' }, 'waiting', 'busy', 'pause'],
+  ['it comes back', { ...health('reconnecting', 1_000), observed: 'stopped' }, 'connecting', 'busy', 'pause'],
+  ['the network is away', { ...health('reconnecting', 60_000), observed: 'waiting' }, 'waiting', 'busy', 'pause'],
+  ['the network is away for long', { ...health('reconnecting', AWAY_MS + 1), observed: 'waiting' }, 'waiting', 'alarm', 'pause'],
+  ['nobody gets it connected', { ...health('reconnecting', AWAY_MS + 1), observed: 'connecting' }, 'waiting', 'alarm', 'pause'],
   ['never linked', { observed: 'new', desired: 'stopped', phone: null }, 'new', 'resting', 'link'],
   ['somebody watches codes', { observed: 'pairing', phone: null }, 'pairing', 'busy', null],
   ['it is being unlinked', { desired: 'unlinked' }, 'unlinking', 'busy', null],

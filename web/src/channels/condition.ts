@@ -10,7 +10,9 @@ export type Word =
   | 'connecting'
   | 'connected'
   | 'silent'
+  | 'stuck'
   | 'held'
+  | 'sparing'
   | 'waiting'
   | 'stopping'
   | 'stopped'
@@ -31,8 +33,8 @@ export interface Condition {
   deed: Deed | null
 }
 
-/** A connection is heard from every half minute; this long without a word, it lies about being one. */
-export const SILENT_MS = 3 * 60_000
+/** A connection that comes back within this time is nobody's business. */
+export const AWAY_MS = 5 * 60_000
 
 export function conditionOf(session: WhatsappSession, now: number): Condition {
   const say = (word: Word, tone: Tone, deed: Deed | null = null): Condition => ({ word, tone, deed })
@@ -49,15 +51,20 @@ export function conditionOf(session: WhatsappSession, now: number): Condition {
       return say(session.observed, 'alarm', 'reconnect')
     case 'banned':
       return say('banned', 'alarm', 'pause')
-    case 'waiting':
-      return say('waiting', 'busy', 'pause')
-    case 'connected': {
-      const heard = Date.parse(session.heard_at ?? session.connected_at ?? session.observed_at)
-      if (now - heard > SILENT_MS) return say('silent', 'alarm', 'pause')
-      if (session.paused_until && Date.parse(session.paused_until) > now) return say('held', 'alarm', 'send_again')
-      return say('connected', 'calm', 'pause')
+  }
+  // What is left is the server's to say: it looks at more than what the worker last said of itself.
+  switch (session.health.state) {
+    case 'silent':
+      return say('silent', 'alarm', 'pause')
+    case 'stuck':
+      return say('stuck', 'alarm', 'pause')
+    case 'paused':
+      return session.pause_scope === 'all' ? say('held', 'alarm', 'send_again') : say('sparing', 'resting', 'send_again')
+    case 'reconnecting': {
+      const isLong = now - Date.parse(session.health.since ?? session.observed_at) > AWAY_MS
+      return isLong || session.observed === 'waiting' ? say('waiting', isLong ? 'alarm' : 'busy', 'pause') : say('connecting', 'busy', 'pause')
     }
     default:
-      return say('connecting', 'busy', 'pause')
+      return session.observed === 'connected' ? say('connected', 'calm', 'pause') : say('connecting', 'busy', 'pause')
   }
 }

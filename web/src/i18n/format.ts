@@ -48,9 +48,9 @@ export function brief(at: string, now: number): string {
   return dates({ day: 'numeric', month: 'short' }).format(new Date(at))
 }
 
+/** The time alone only of today: "until 5:28" must not be tomorrow's. */
 export function dateAndTime(at: string, now: number): string {
-  const days = Math.round((dayOf(now) - dayOf(at)) / 86_400_000)
-  if (days <= 0) return clock(at)
+  if (dayOf(now) === dayOf(at)) return clock(at)
   return dates({ day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' }).format(new Date(at))
 }
 
