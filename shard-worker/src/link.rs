@@ -71,6 +71,9 @@ pub(crate) enum News {
     Connected,
 }
 
+/// The code of a loss that the network explained with too many attempts.
+pub(crate) const RATE_LIMITED: &str = "rate_limited";
+
 /// Why a link ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum End {

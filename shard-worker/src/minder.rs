@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::held::chain;
-use crate::link::End;
+use crate::link::{End, RATE_LIMITED};
 use crate::pacing::{self, Pace, Warning};
 use crate::sender::SharedPace;
 use crate::starts::Starts;
@@ -27,6 +27,9 @@ use step::Step;
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 /// So often the network may be unreachable until an unlinked session's keys are forgotten without its knowing.
 const LOG_OUTS_MAX: i32 = 5;
+
+/// Being told to connect less often counts as so many failures: the next try is minutes away.
+const RATE_LIMITED_COUNTS: i32 = 8;
 
 /// A minder, as the fleet sees it.
 pub(crate) struct Minder {
@@ -198,7 +201,12 @@ impl Minding {
             },
             End::Lost(why) => {
                 let failures = failures_before.saturating_add(1);
-                let wait = step::back_off(failures, rand::random());
+                let counts = if *why == RATE_LIMITED {
+                    failures.saturating_add(RATE_LIMITED_COUNTS)
+                } else {
+                    failures
+                };
+                let wait = step::back_off(counts, rand::random());
                 Observation {
                     next_attempt_at: Some(now.after(wait)),
                     attempts: failures,

@@ -18,8 +18,10 @@ const BURST: u32 = 10;
 const BURST_FIRST: u32 = 4;
 /// Who wrote so lately is waiting for an answer.
 const LATELY: Duration = Duration::from_hours(24);
-/// Between two people who never wrote, besides chance.
-const STRANGERS_APART: (Duration, Duration) = (Duration::from_secs(20), Duration::from_mins(1));
+/// Between two people who never wrote, at least.
+const STRANGERS_APART: Duration = Duration::from_secs(20);
+/// At most so much of chance.
+const STRANGERS_CHANCE: Duration = Duration::from_secs(40);
 /// People who never wrote, on the day a number is linked; one more for every two days that it has been.
 const STRANGERS_FIRST: u32 = 5;
 
@@ -102,8 +104,7 @@ impl Pace {
             return Turn::Later(later);
         }
         if standing == Standing::Stranger {
-            let (least, most) = STRANGERS_APART;
-            self.strangers_from = now + least + (most - least).mul_f64(unit(random[1]));
+            self.strangers_from = now + STRANGERS_APART + STRANGERS_CHANCE.mul_f64(unit(random[1]));
         }
         Turn::Type(typing(standing, length, random[0]))
     }

@@ -90,28 +90,32 @@ impl Sender {
     /// Sends what may go now; answers when there will be more.
     async fn round(&mut self, stop: &CancellationToken) -> hub::Result<Option<Instant>> {
         loop {
-            let firsts = self.firsts().await?;
-            let (mut has_sent, mut next) = (false, None::<Instant>);
-            for (standing, due) in firsts {
-                if stop.is_cancelled() {
-                    return Ok(None);
-                }
-                match self.turn(standing, &due).await? {
-                    Step::Go => {
-                        self.typing.remove(&due.id);
-                        self.send(&due, stop).await?;
-                        has_sent = true;
-                        self.breathe().await;
-                    }
-                    Step::Wait(until) => next = Some(next.map_or(until, |next| next.min(until))),
-                    // Its chat has another first, or none.
-                    Step::Gone => has_sent = true,
-                }
-            }
-            if !has_sent {
-                return Ok(next);
+            match self.pass(stop).await? {
+                Pass::Again => {}
+                Pass::Next(next) => return Ok(next),
             }
         }
+    }
+
+    /// Each chat's first item once.
+    async fn pass(&mut self, stop: &CancellationToken) -> hub::Result<Pass> {
+        let (mut has_moved, mut next) = (false, None::<Instant>);
+        for (standing, due) in self.firsts().await? {
+            if stop.is_cancelled() {
+                return Ok(Pass::Next(None));
+            }
+            match self.turn(standing, &due).await? {
+                Step::Go => {
+                    self.typing.remove(&due.id);
+                    self.send(&due, stop).await?;
+                    self.breathe().await;
+                    has_moved = true;
+                }
+                Step::Wait(until) => next = Some(next.map_or(until, |next| next.min(until))),
+                Step::Gone => has_moved = true,
+            }
+        }
+        Ok(if has_moved { Pass::Again } else { Pass::Next(next) })
     }
 
     /// The first item of each chat, those first who wait for an answer.
@@ -256,11 +260,22 @@ impl Sender {
     }
 }
 
-/// What becomes of an item in this round.
+/// What becomes of an item in this pass.
 enum Step {
+    /// It is sent.
     Go,
+    /// It is looked at then.
     Wait(Instant),
+    /// It was settled or put off: its chat has another first, or none.
     Gone,
+}
+
+/// What a pass came to.
+enum Pass {
+    /// Something moved: there may be more.
+    Again,
+    /// Nothing may go before then.
+    Next(Option<Instant>),
 }
 
 /// How much there is to type; `None` for what is done with one touch.

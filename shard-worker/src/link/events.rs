@@ -19,7 +19,7 @@ use whatsapp_rust::wacore_binary::JidExt as _;
 
 use super::address::{names_of, number_of};
 use super::store::Store;
-use super::{End, News};
+use super::{End, News, RATE_LIMITED};
 
 /// News that a minder has not looked at; it looks at once. What does not fit is lost, and its own clocks notice.
 const NEWS_MAX: usize = 64;
@@ -213,6 +213,7 @@ fn end(event: &Event) -> Option<End> {
             ConnectFailureReason::InternalServerError | ConnectFailureReason::ServiceUnavailable => {
                 End::Lost("unavailable")
             }
+            ConnectFailureReason::Unknown(429) => End::Lost(RATE_LIMITED),
             // A ban without an end: some hours are a guess that harms nobody.
             ConnectFailureReason::TempBanned => End::Banned {
                 lasts: Duration::from_hours(6),

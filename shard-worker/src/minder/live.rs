@@ -33,8 +33,12 @@ struct Live<'a> {
     heard_at: Instant,
     paired_at: Option<Timestamp>,
     /// What the row says how many new people a day may be written to, once we have said it.
-    limit: Option<Option<u32>>,
+    limit: Option<Limit>,
 }
+
+/// New people a day; none is any number.
+#[derive(PartialEq)]
+struct Limit(Option<u32>);
 
 /// Why nobody follows the connection any more.
 enum Over {
@@ -248,9 +252,9 @@ impl Live<'_> {
             .paired_at
             .map_or(Duration::ZERO, |at| hub.clock.now().since(at));
         let limit = pacing::strangers_a_day(&hub.config.whatsapp, linked_for);
-        if self.limit != Some(limit) {
+        if self.limit != Some(Limit(limit)) {
             self.minding.hold.note_limit(hub, limit).await?;
-            self.limit = Some(limit);
+            self.limit = Some(Limit(limit));
         }
         Ok(())
     }

@@ -185,7 +185,7 @@ proptest! {
             now += Duration::from_millis(step);
             if let Turn::Type(_) = pace.turn(Standing::Stranger, 20, now, [random; 2]) {
                 if let Some(last) = last {
-                    prop_assert!(now.duration_since(last) >= STRANGERS_APART.0);
+                    prop_assert!(now.duration_since(last) >= STRANGERS_APART);
                 }
                 last = Some(now);
             }

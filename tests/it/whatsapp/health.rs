@@ -1,9 +1,11 @@
 //! A session's health is what rows and the clock say, not what its worker last said.
 
+use std::time::Duration;
+
 use fake_wa::Refusal;
 use hub::session::health::{self, State};
 use hub::session::pacing::Scope;
-use hub::session::{Desired, Observed};
+use hub::session::{Desired, Observed, Session};
 
 use super::outbound::{asked, say};
 use super::{Shift, Shop, here};
@@ -113,6 +115,26 @@ async fn a_ban_needs_somebody_and_leaves_new_people_alone_afterwards() {
     assert_eq!(session.pause_reason.as_deref(), Some("too_many_strangers"));
     shop.want(Desired::Running).await;
     assert_eq!(shop.health().await, State::Ok);
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_to_connect_less_often_does() {
+    let (shop, shift) = Shop::linked().await;
+    let refusal = Refusal {
+        reason: 429,
+        code: None,
+        expire_s: None,
+        phones: Vec::new(),
+    };
+    shop.whatsapp.refuse(here(), Some(refusal)).unwrap();
+    shop.whatsapp.cut(Some(here()));
+    let told = |session: &Session| session.reason.as_deref() == Some("rate_limited");
+    let session = shop.until_session("told so", told).await;
+    assert_eq!(session.observed, Observed::Waiting);
+    let wait = session.next_attempt_at.unwrap().since(session.observed_at);
+    assert!(wait > Duration::from_mins(1), "{wait:?}");
     shift.stop().await;
     shop.whatsapp.stop().await;
 }
