@@ -62,7 +62,9 @@ export function conditionOf(session: WhatsappSession, now: number): Condition {
       return session.pause_scope === 'all' ? say('held', 'alarm', 'send_again') : say('sparing', 'resting', 'send_again')
     case 'reconnecting': {
       const isLong = now - Date.parse(session.health.since ?? session.observed_at) > AWAY_MS
-      return isLong || session.observed === 'waiting' ? say('waiting', isLong ? 'alarm' : 'busy', 'pause') : say('connecting', 'busy', 'pause')
+      // The next try of a long series is up to a quarter of an hour away: a person may not want to wait for it.
+      if (isLong) return say('waiting', 'alarm', 'reconnect')
+      return say(session.observed === 'waiting' ? 'waiting' : 'connecting', 'busy', 'pause')
     }
     default:
       return session.observed === 'connected' ? say('connected', 'calm', 'pause') : say('connecting', 'busy', 'pause')
