@@ -265,3 +265,28 @@ async fn a_refused_first_word_pauses_new_chats_alone() {
     shift.stop().await;
     shop.whatsapp.stop().await;
 }
+
+/// What waits for its next try is not overtaken in its chat, not even by a new worker's hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn words_stay_in_their_order_though_the_first_must_wait() {
+    let (shop, shift) = Shop::linked().await;
+    let customer = shop.customer().await;
+    let (mia, conversation) = asked(&shop, &customer).await;
+    shift.stop().await;
+    say(&shop, &mia, conversation, "Until five.").await;
+    sqlx::query("UPDATE session_outbox SET not_before = now() + interval '6 seconds'")
+        .execute(&mut shop.admin().await)
+        .await
+        .unwrap();
+    let second = say(&shop, &mia, conversation, "Or six.").await;
+    let shift = super::Shift::start(&shop).await;
+    until_state(&shop, second, State::Delivered).await;
+    let heard = customer.news(0);
+    let texts: Vec<_> = heard
+        .iter()
+        .filter_map(|news| news.data["text"].as_str())
+        .collect();
+    assert_eq!(texts, ["Until five.", "Or six."]);
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}
