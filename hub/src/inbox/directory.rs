@@ -93,7 +93,7 @@ pub async fn by_address(hub: &Hub, channel: Channel, address: &str) -> Result<Op
     let asked = hub
         .inboxes
         .answers
-        .try_get_with(key.clone(), ask(hub, &key))
+        .try_get_with(key.clone(), Box::pin(ask(hub, &key)))
         .await;
     match asked.as_ref().map_err(AsRef::as_ref) {
         Ok(answer) => Ok(answer.clone()),

@@ -40,8 +40,8 @@ impl Hold {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             hash.update(part);
         }
-        let mut row = [0; 16];
-        row.copy_from_slice(&hash.finalize()[..16]);
+        let hash = hash.finalize();
+        let row = *hash.first_chunk().expect("SHA-256 has 32 bytes");
         Place {
             tenant: self.tenant,
             table: "session_state",

@@ -1,9 +1,12 @@
 //! A worker's own view of its claim: an end on its monotonic clock, before the database's.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Epoch, MARGIN, Shard, TTL};
+
+/// How long a claim is worked, from before it was asked for.
+const WORKED: Duration = TTL.saturating_sub(MARGIN);
 
 /// One holding of a shard. Whoever sends or writes for the shard asks it first. Cheap to clone; all clones end together.
 #[derive(Clone, Debug)]
@@ -21,7 +24,7 @@ impl Tenure {
         Self {
             shard,
             epoch,
-            ends: Arc::new(Mutex::new(asked + (TTL - MARGIN))),
+            ends: Arc::new(Mutex::new(asked + WORKED)),
         }
     }
 
@@ -29,7 +32,7 @@ impl Tenure {
     pub(super) fn renewed(&self, asked: Instant) {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         if *ends > asked {
-            *ends = (*ends).max(asked + (TTL - MARGIN));
+            *ends = (*ends).max(asked + WORKED);
         }
     }
 
@@ -52,8 +55,6 @@ impl Tenure {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -61,10 +62,10 @@ mod tests {
         let asked = Instant::now();
         let tenure = Tenure::begin(Shard(1), Epoch::of(1), asked);
         assert!(tenure.holds());
-        assert_eq!(tenure.ends(), asked + TTL - MARGIN);
+        assert_eq!(tenure.ends(), asked + WORKED);
         let later = asked + Duration::from_secs(2);
         tenure.renewed(later);
-        assert_eq!(tenure.ends(), later + TTL - MARGIN);
+        assert_eq!(tenure.ends(), later + WORKED);
         tenure.end();
         assert!(!tenure.holds());
         tenure.renewed(Instant::now());
@@ -77,6 +78,6 @@ mod tests {
         let tenure = Tenure::begin(Shard(1), Epoch::of(1), asked);
         tenure.renewed(asked + Duration::from_secs(3));
         tenure.renewed(asked + Duration::from_secs(1));
-        assert_eq!(tenure.ends(), asked + Duration::from_secs(3) + TTL - MARGIN);
+        assert_eq!(tenure.ends(), asked + Duration::from_secs(3) + WORKED);
     }
 }
