@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use connectors::storage::{Object, Part, Storage};
 use hub::Hub;
-use hub::attachment::{self, fetch};
+use hub::attachment::{self, Stored, fetch};
 use hub::error::{Error, Result};
 use hub::ids::AttachmentId;
 use hub::message::Message;
@@ -55,7 +55,7 @@ async fn serve(
         return Err(Error::NotFound("attachment"));
     };
     let Some(asked) = asked else {
-        return Ok(answer(StatusCode::OK, id, &stored.media_type, whole));
+        return Ok(answer(StatusCode::OK, id, &stored, whole));
     };
     let Some(part) = within(&asked, whole.size_bytes) else {
         let range = format!("bytes */{}", whole.size_bytes);
@@ -69,12 +69,7 @@ async fn serve(
         .get(&stored.object_key, part)
         .await?
         .ok_or(Error::NotFound("attachment"))?;
-    Ok(answer(
-        StatusCode::PARTIAL_CONTENT,
-        id,
-        &stored.media_type,
-        object,
-    ))
+    Ok(answer(StatusCode::PARTIAL_CONTENT, id, &stored, object))
 }
 
 /// Has a file that could not be fetched from the provider fetched once more; answers the message it belongs to.
@@ -88,8 +83,8 @@ async fn retry(
     fetch::retry(&hub, &principal, id).await.map(Json)
 }
 
-/// How a file is offered: shown only when nothing in it can be run, else saved under a name of ours.
-fn disposition(id: AttachmentId, media_type: &str) -> String {
+/// How a file is offered: shown only when nothing in it can be run, else saved, under its sender's name for it or one of ours.
+fn disposition(id: AttachmentId, media_type: &str, file_name: Option<&str>) -> String {
     let (family, kind) = media_type.split_once('/').unwrap_or_default();
     let is_shown = match family {
         "image" => ["gif", "jpeg", "png", "webp"].contains(&kind),
@@ -107,10 +102,27 @@ fn disposition(id: AttachmentId, media_type: &str) -> String {
         "text/vcard" | "text/x-vcard" => "vcf",
         _ => "bin",
     };
-    format!("attachment; filename=\"{id}.{ending}\"")
+    let plain = format!("attachment; filename=\"{id}.{ending}\"");
+    match file_name {
+        Some(name) => format!("{plain}; filename*=UTF-8''{}", encoded(name)),
+        None => plain,
+    }
 }
 
-fn answer(status: StatusCode, id: AttachmentId, media_type: &str, object: Object) -> Response {
+/// A name as a header carries it (RFC 8187).
+fn encoded(name: &str) -> String {
+    let mut encoded = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+fn answer(status: StatusCode, id: AttachmentId, stored: &Stored, object: Object) -> Response {
     let length = object.range.end - object.range.start;
     let range = format!(
         "bytes {}-{}/{}",
@@ -125,12 +137,15 @@ fn answer(status: StatusCode, id: AttachmentId, media_type: &str, object: Object
             headers.insert(name, value);
         }
     };
-    set(header::CONTENT_TYPE, media_type);
+    set(header::CONTENT_TYPE, &stored.media_type);
     set(header::CONTENT_LENGTH, &length.to_string());
     set(header::ACCEPT_RANGES, "bytes");
     // Whatever a file claims to be, it is shown in a player or saved, never run as a page of ours.
     set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
-    set(header::CONTENT_DISPOSITION, &disposition(id, media_type));
+    set(
+        header::CONTENT_DISPOSITION,
+        &disposition(id, &stored.media_type, stored.file_name.as_deref()),
+    );
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     if status == StatusCode::PARTIAL_CONTENT {
         set(header::CONTENT_RANGE, &range);
@@ -169,7 +184,7 @@ mod tests {
     fn only_what_cannot_run_is_shown() {
         let id = uuid::Uuid::nil().into();
         for shown in ["image/jpeg", "image/webp", "audio/wav", "video/mp4"] {
-            assert_eq!(disposition(id, shown), "inline", "{shown}");
+            assert_eq!(disposition(id, shown, Some("a.html")), "inline", "{shown}");
         }
         for saved in [
             "text/html",
@@ -178,8 +193,18 @@ mod tests {
             "application/octet-stream",
             "",
         ] {
-            assert!(disposition(id, saved).starts_with("attachment;"), "{saved}");
+            assert!(disposition(id, saved, None).starts_with("attachment;"), "{saved}");
         }
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_place_in_the_header() {
+        let id = uuid::Uuid::nil().into();
+        let said = disposition(id, "application/pdf", Some("Angebot \"7\";\r\nX: y ü.pdf"));
+        assert!(
+            said.ends_with("; filename*=UTF-8''Angebot%20%227%22%3B%0D%0AX%3A%20y%20%C3%BC.pdf"),
+            "{said}"
+        );
     }
 
     #[test]

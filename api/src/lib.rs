@@ -12,6 +12,7 @@ mod operator_visits;
 mod origin;
 mod platform;
 mod router;
+mod uploads;
 mod versioned;
 mod web;
 

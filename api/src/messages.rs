@@ -8,6 +8,7 @@ use hub::error::Result;
 use hub::ids::{ConversationId, MessageId};
 use hub::message::{self, Draft, Message};
 use hub::principal::Principal;
+use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,6 +19,8 @@ pub(crate) fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
         .routes(routes!(list, say))
         .routes(routes!(retry))
+        .routes(routes!(edit, delete))
+        .routes(routes!(react))
 }
 
 /// A conversation's messages and notes, newest first.
@@ -63,4 +66,57 @@ async fn retry(
     Path(id): Path<MessageId>,
 ) -> Result<Json<Message>> {
     message::retry(&hub, &principal, id).await.map(Json)
+}
+
+/// What a message is to say.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct MessageChange {
+    /// The new words.
+    body: String,
+}
+
+/// Changes what a message of ours says, in a WhatsApp chat and within a quarter of an hour. What it said before is kept.
+#[utoipa::path(patch, path = "/messages/{id}", tag = "messages", operation_id = "edit_message",
+    params(("id" = MessageId, Path)), request_body = MessageChange, responses((status = 200, body = Message)))]
+async fn edit(
+    principal: Principal,
+    State(hub): State<Hub>,
+    Path(id): Path<MessageId>,
+    Json(change): Json<MessageChange>,
+) -> Result<Json<Message>> {
+    message::edit(&hub, &principal, id, &change.body).await.map(Json)
+}
+
+/// Takes a message of ours back for everybody in a WhatsApp chat. What it said stays on record here.
+#[utoipa::path(delete, path = "/messages/{id}", tag = "messages", operation_id = "delete_message",
+    params(("id" = MessageId, Path)), responses((status = 200, body = Message)))]
+async fn delete(
+    principal: Principal,
+    State(hub): State<Hub>,
+    Path(id): Path<MessageId>,
+) -> Result<Json<Message>> {
+    message::delete(&hub, &principal, id).await.map(Json)
+}
+
+/// A sign on a message.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Sign {
+    /// An emoji; empty takes ours away.
+    emoji: String,
+}
+
+/// Puts our side's sign on a message of a WhatsApp chat, in place of the one before.
+#[utoipa::path(put, path = "/messages/{id}/reaction", tag = "messages", operation_id = "react_to_message",
+    params(("id" = MessageId, Path)), request_body = Sign, responses((status = 200, body = Message)))]
+async fn react(
+    principal: Principal,
+    State(hub): State<Hub>,
+    Path(id): Path<MessageId>,
+    Json(sign): Json<Sign>,
+) -> Result<Json<Message>> {
+    message::set_reaction(&hub, &principal, id, &sign.emoji)
+        .await
+        .map(Json)
 }

@@ -111,6 +111,10 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/conversations/{id}/messages"),
     needs(Role::Staff, "POST", "/conversations/{id}/messages"),
     needs(Role::Staff, "POST", "/messages/{id}/retry"),
+    needs(Role::Staff, "PATCH", "/messages/{id}"),
+    needs(Role::Staff, "DELETE", "/messages/{id}"),
+    needs(Role::Staff, "PUT", "/messages/{id}/reaction"),
+    needs(Role::Staff, "POST", "/uploads"),
     // calls: the audio's caller is proved by the ticket in its first frame
     needs(ReadOnly, "GET", "/calls"),
     needs(ReadOnly, "GET", "/calls/{id}"),
@@ -141,11 +145,12 @@ const CHANGED_ON_VISITS: &[(&str, &str)] = &[
     ("POST", "/attachments/{id}/retry"),
 ];
 
-/// Writes that answer with a stream of credentials: nothing of it may be kept, so `Idempotency-Key` means nothing there.
-const STREAMED: &[(&str, &str)] = &[("POST", "/whatsapp-sessions/{id}/pairing")];
+/// Writes that answer with a stream of credentials, of which nothing may be kept, or are a stream themselves:
+/// `Idempotency-Key` means nothing there.
+const STREAMED: &[(&str, &str)] = &[("POST", "/whatsapp-sessions/{id}/pairing"), ("POST", "/uploads")];
 
 impl Operation {
-    /// Whether its answer is a stream, to be passed on and not kept.
+    /// Whether it or its answer is a stream, to be passed on and not kept.
     pub(crate) fn is_streamed(&self) -> bool {
         STREAMED.contains(&(self.method, self.path))
     }

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     agent_settings, api_keys, attachments, audit, auth, calls, connections, contacts, conversations,
     demo_pages, edge, forms, gate, idempotency, inboxes, jobs, live, me, messages, openapi, operator_visits,
-    platform, sessions, staff, web, webhooks,
+    platform, sessions, staff, uploads, web, webhooks,
 };
 
 /// A JSON body at most; uploads set their own limit on their route.
@@ -35,7 +35,8 @@ pub(crate) fn operations() -> OpenApiRouter<Hub> {
         .merge(operator_visits::routes())
         .merge(platform::routes())
         .merge(sessions::routes())
-        .merge(staff::routes());
+        .merge(staff::routes())
+        .merge(uploads::routes());
     OpenApiRouter::with_openapi(openapi::frame()).nest(gate::PREFIX, nouns)
 }
 

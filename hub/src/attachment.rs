@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::ids::{AttachmentId, MessageId};
+use crate::ids::{AttachmentId, InboxId, MessageId};
 use crate::job::NewJob;
 use crate::message::Failure;
 
@@ -25,8 +25,12 @@ pub enum AttachmentKind {
     Image,
     /// Sound.
     Audio,
+    /// Sound that its sender has just spoken.
+    Voice,
     /// Moving pictures.
     Video,
+    /// A small picture that stands for a word.
+    Sticker,
     /// Anything else.
     File,
 }
@@ -47,7 +51,9 @@ impl AttachmentKind {
             Self::Recording => "recording",
             Self::Image => "image",
             Self::Audio => "audio",
+            Self::Voice => "voice",
             Self::Video => "video",
+            Self::Sticker => "sticker",
             Self::File => "file",
         }
     }
@@ -73,6 +79,8 @@ pub struct NewAttachment {
     pub kind: AttachmentKind,
     /// `audio/wav` …
     pub media_type: String,
+    /// What its sender calls it.
+    pub file_name: Option<String>,
     /// How large.
     pub size_bytes: i64,
     /// How long, for sound.
@@ -90,7 +98,9 @@ pub struct Attachment {
     pub kind: AttachmentKind,
     /// `audio/wav` …
     pub media_type: String,
-    /// How large; 0 until it is here.
+    /// What its sender calls it.
+    pub file_name: Option<String>,
+    /// How large; until it is here, how large it is said to be, or 0.
     pub size_bytes: i64,
     /// How long, for sound.
     pub duration_ms: Option<i32>,
@@ -107,6 +117,8 @@ pub struct Attachment {
 pub struct Stored {
     /// `audio/wav` …
     pub media_type: String,
+    /// What its sender calls it.
+    pub file_name: Option<String>,
     /// Where its bytes are.
     pub object_key: String,
 }
@@ -117,8 +129,8 @@ pub async fn add(tx: &mut Tx, message: MessageId, new: &NewAttachment) -> Result
     let id = AttachmentId::at(now);
     sqlx::query!(
         "INSERT INTO attachments
-             (tenant_id, id, message_id, kind, media_type, size_bytes, duration_ms, object_key, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             (tenant_id, id, message_id, kind, media_type, size_bytes, duration_ms, object_key, created_at, file_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         tenant.uuid(),
         id.uuid(),
         message.uuid(),
@@ -127,7 +139,8 @@ pub async fn add(tx: &mut Tx, message: MessageId, new: &NewAttachment) -> Result
         new.size_bytes,
         new.duration_ms,
         new.object_key,
-        now as _
+        now as _,
+        new.file_name
     )
     .execute(&mut **tx)
     .await?;
@@ -168,6 +181,62 @@ pub async fn add_kept(tx: &mut Tx, message: MessageId, place: u64, kept: &Kept<'
     Ok(id)
 }
 
+/// A file that a session's network keeps, encrypted: its worker fetches it.
+#[derive(Clone, Copy, Debug)]
+pub struct Encrypted<'a> {
+    /// The id it was given when it came in; what opens its reference is bound to it.
+    pub id: AttachmentId,
+    /// The inbox of the session that it came in by.
+    pub inbox: InboxId,
+    /// What the network says it is.
+    pub kind: AttachmentKind,
+    /// What its sender says it is.
+    pub media_type: &'a str,
+    /// What its sender calls it.
+    pub file_name: Option<&'a str>,
+    /// How large its sender says it is.
+    pub size_bytes: i64,
+    /// How long, for sound and moving pictures.
+    pub duration_ms: Option<i32>,
+    /// Where it is and by which keys it opens, sealed ([`crate::session::media`]).
+    pub reference_sealed: &'a [u8],
+}
+
+/// Adds a message's file that a session's network keeps, and the order to fetch it.
+pub async fn add_encrypted(tx: &mut Tx, message: MessageId, new: &Encrypted<'_>) -> Result<()> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    sqlx::query!(
+        "INSERT INTO attachments (tenant_id, id, message_id, kind, media_type, size_bytes, duration_ms, object_key, state,
+             file_name, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10)",
+        tenant.uuid(),
+        new.id.uuid(),
+        message.uuid(),
+        new.kind.as_str(),
+        new.media_type,
+        new.size_bytes,
+        new.duration_ms,
+        format!("{tenant}/media/{}", new.id),
+        new.file_name,
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO session_media (tenant_id, attachment_id, session_id, reference_sealed, not_before)
+         SELECT $1, $2, id, $4, $5 FROM sessions WHERE tenant_id = $1 AND inbox_id = $3",
+        tenant.uuid(),
+        new.id.uuid(),
+        new.inbox.uuid(),
+        new.reference_sealed,
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    tx.wake_shards();
+    Ok(())
+}
+
 /// A message's files.
 pub async fn of_message(tx: &mut Tx, message: MessageId) -> Result<Vec<Attachment>> {
     Ok(of_messages(tx, &[message])
@@ -180,7 +249,7 @@ pub async fn of_message(tx: &mut Tx, message: MessageId) -> Result<Vec<Attachmen
 pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<MessageId, Vec<Attachment>>> {
     let ids: Vec<_> = messages.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query!(
-        r#"SELECT id, message_id, kind AS "kind: AttachmentKind", media_type, size_bytes, duration_ms,
+        r#"SELECT id, message_id, kind AS "kind: AttachmentKind", media_type, file_name, size_bytes, duration_ms,
              state AS "state: AttachmentState", failure_code, failure_help
          FROM attachments WHERE tenant_id = $1 AND message_id = ANY($2) ORDER BY id"#,
         tx.tenant().uuid(),
@@ -194,6 +263,7 @@ pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<
             id: row.id,
             kind: row.kind,
             media_type: row.media_type,
+            file_name: row.file_name,
             size_bytes: row.size_bytes,
             duration_ms: row.duration_ms,
             state: row.state,
@@ -211,7 +281,7 @@ pub async fn of_messages(tx: &mut Tx, messages: &[MessageId]) -> Result<HashMap<
 pub async fn stored(tx: &mut Tx, id: AttachmentId) -> Result<Stored> {
     sqlx::query_as!(
         Stored,
-        "SELECT media_type, object_key FROM attachments WHERE tenant_id = $1 AND id = $2 AND state = 'stored'",
+        "SELECT media_type, file_name, object_key FROM attachments WHERE tenant_id = $1 AND id = $2 AND state = 'stored'",
         tx.tenant().uuid(),
         id.uuid()
     )

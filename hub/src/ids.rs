@@ -162,6 +162,10 @@ public_id!(
     AttachmentId
 );
 public_id!(
+    /// A file that staff have put in, before a message takes it along.
+    UploadId
+);
+public_id!(
     /// Raw intake.
     SubmissionId
 );

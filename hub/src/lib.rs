@@ -52,6 +52,7 @@ pub mod testing;
 pub mod tick;
 pub mod tool_call;
 pub mod turn;
+pub mod upload;
 pub mod visit;
 
 pub use error::{Error, Result};

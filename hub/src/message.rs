@@ -2,27 +2,34 @@
 
 mod append;
 mod carrier;
+mod change;
+mod chat;
 mod list;
 mod receive;
 mod reply;
 mod route;
+mod row;
 pub mod segments;
 pub mod send;
 mod state;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attachment::Attachment;
+use crate::attachment::{Attachment, AttachmentKind};
 use crate::clock::Timestamp;
 use crate::conversation::Named;
 use crate::db::Tx;
-use crate::error::{Error, Result};
-use crate::ids::{CallId, ConversationId, MessageId, StaffId};
+use crate::error::Result;
+use crate::ids::{CallId, ConversationId, MessageId};
 
 pub use append::{NewMessage, append};
+pub(crate) use change::{Signer, Target, react, reword, take_back};
+pub use chat::{delete, edit, set_reaction};
+pub(crate) use chat::{not_done, tell_read};
 pub use list::list;
 pub(crate) use receive::{Received, receive};
 pub use reply::{Draft, DraftKind, reply, retry, text};
+pub use row::get;
 pub use state::State;
 
 /// Characters of one message at most.
@@ -86,6 +93,84 @@ pub struct Failure {
     pub help: String,
 }
 
+/// Who said something in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = MessageSender)]
+pub struct Sender {
+    /// A number in E.164, or the network's own name of somebody who hides theirs.
+    pub address: String,
+    /// What they call themselves.
+    pub name: Option<String>,
+}
+
+/// What is shown as more than words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Card {
+    /// A place.
+    Place {
+        /// Degrees north.
+        latitude: f64,
+        /// Degrees east.
+        longitude: f64,
+        /// Its name, where it has one.
+        name: String,
+    },
+    /// Somebody's card.
+    Person {
+        /// Their name.
+        name: String,
+        /// Their numbers.
+        phones: Vec<String>,
+    },
+}
+
+/// A message that another one answers, as much of it as is shown above that one.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Answered {
+    /// Which.
+    pub id: MessageId,
+    /// Which way it went.
+    pub direction: Direction,
+    /// Who said it, where that is not the conversation's contact.
+    pub name: Option<String>,
+    /// Its beginning; empty where it was taken back.
+    pub body: String,
+    /// What came with it.
+    pub file: Option<AttachmentKind>,
+}
+
+/// A sign on a message.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reaction {
+    /// The sign.
+    pub emoji: String,
+    /// Whether it is our side's.
+    pub ours: bool,
+    /// Whose, by name, as far as it is known.
+    pub name: Option<String>,
+    /// When it was set.
+    pub at: Timestamp,
+}
+
+/// What a message said before it was changed.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Version {
+    /// What it said.
+    pub body: String,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// That a message was taken back.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Deletion {
+    /// When.
+    pub at: Timestamp,
+    /// By which side.
+    pub by: Author,
+}
+
 /// One message or note, complete.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Message {
@@ -99,8 +184,24 @@ pub struct Message {
     pub author: Author,
     /// Which staff member, when one did.
     pub staff: Option<Named>,
-    /// The text.
+    /// Who said it, where that is not the conversation's contact: in a group.
+    pub sender: Option<Sender>,
+    /// Whether it is ours, but was typed on the account's own phone.
+    pub elsewhere: bool,
+    /// The text; of one that was taken back, what it said.
     pub body: String,
+    /// What it is, where it is more than words.
+    pub card: Option<Card>,
+    /// The message that it answers.
+    pub answers: Option<Answered>,
+    /// The signs on it, oldest first.
+    pub reactions: Vec<Reaction>,
+    /// When it was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// What it said before, oldest first.
+    pub versions: Vec<Version>,
+    /// That it was taken back.
+    pub deletion: Option<Deletion>,
     /// How far it is.
     pub state: State,
     /// Why it did not arrive.
@@ -117,70 +218,6 @@ pub struct Message {
     pub created_at: Timestamp,
     /// When the provider took it.
     pub sent_at: Option<Timestamp>,
-}
-
-struct Row {
-    id: MessageId,
-    conversation_id: ConversationId,
-    direction: Direction,
-    author: Author,
-    staff_id: Option<StaffId>,
-    staff_name: Option<String>,
-    body: String,
-    state: State,
-    failure_code: Option<String>,
-    failure_help: Option<String>,
-    call_id: Option<CallId>,
-    segments: Option<i32>,
-    draft_key: Option<String>,
-    created_at: Timestamp,
-    sent_at: Option<Timestamp>,
-}
-
-impl Row {
-    fn with(self, attachments: Vec<Attachment>) -> Message {
-        Message {
-            id: self.id,
-            conversation_id: self.conversation_id,
-            direction: self.direction,
-            author: self.author,
-            staff: self
-                .staff_id
-                .zip(self.staff_name)
-                .map(|(id, name)| Named { id, name }),
-            body: self.body,
-            state: self.state,
-            failure: self
-                .failure_code
-                .zip(self.failure_help)
-                .map(|(code, help)| Failure { code, help }),
-            call_id: self.call_id,
-            segments: self.segments,
-            attachments,
-            draft_key: self.draft_key,
-            created_at: self.created_at,
-            sent_at: self.sent_at,
-        }
-    }
-}
-
-/// One message, complete.
-pub async fn get(tx: &mut Tx, id: MessageId) -> Result<Message> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"SELECT m.id, m.conversation_id, m.direction AS "direction: Direction", m.author AS "author: Author",
-             m.staff_id, s.name AS "staff_name?", m.body, m.state AS "state: State", m.failure_code, m.failure_help,
-             m.call_id, m.segments, m.draft_key, m.created_at, m.sent_at
-         FROM messages m LEFT JOIN staff s ON s.tenant_id = m.tenant_id AND s.id = m.staff_id
-         WHERE m.tenant_id = $1 AND m.id = $2"#,
-        tx.tenant().uuid(),
-        id.uuid()
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(Error::NotFound("message"))?;
-    let attachments = crate::attachment::of_message(tx, id).await?;
-    Ok(row.with(attachments))
 }
 
 /// The message that a provider knows by this id.

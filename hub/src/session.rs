@@ -5,6 +5,7 @@
 pub mod health;
 pub mod hold;
 pub mod inbound;
+pub mod media;
 pub mod outbox;
 pub mod pacing;
 pub mod pairing;

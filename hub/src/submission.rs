@@ -15,8 +15,8 @@ use crate::job::{Queue, Work};
 use crate::session::inbound::ChatItem;
 
 pub use intake::Intake;
-pub(crate) use process::chat_provider_id;
 pub use process::process;
+pub(crate) use process::{chat_and_item, chat_provider_id};
 pub use together::process_together;
 
 /// The job that works a submission in.

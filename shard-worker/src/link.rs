@@ -7,19 +7,20 @@
 mod address;
 mod commit;
 mod events;
+pub(crate) mod files;
 mod http;
 mod order;
 mod reach;
 mod said;
 mod store;
 mod transport;
+mod upload;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use connectors::http::Http;
 use hub::Hub;
 use hub::session::Hold;
 use tokio::sync::mpsc;
@@ -110,6 +111,8 @@ pub(crate) struct Link {
     answers: Arc<Answers>,
     verdict: Arc<Verdict>,
     ended: CancellationToken,
+    /// Where files of ours are read from.
+    storage: String,
 }
 
 impl Link {
@@ -129,7 +132,7 @@ impl Link {
                 inner: TokioWebSocketTransportFactory::new().with_url(settings.web_url.as_str()),
                 tenure: hold.tenure.clone(),
             })
-            .with_http_client(http::Web(Http::new()?))
+            .with_http_client(http::Web::new(&settings.web_url)?)
             .with_device_props(
                 DevicePropsOverride::new()
                     .with_os("Switchboard")
@@ -140,6 +143,7 @@ impl Link {
                 hold: hold.clone(),
                 store: Arc::clone(&store),
                 groups: opening.groups,
+                names: std::sync::Mutex::default(),
             })
             .skip_history_sync();
         if let Some(version) = settings.version_parts() {
@@ -169,6 +173,7 @@ impl Link {
             answers: sorted.answers,
             verdict: sorted.verdict,
             ended,
+            storage: hub.config.calls.storage.clone(),
         };
         Ok((link, sorted.news))
     }

@@ -205,7 +205,7 @@ impl Sender {
         };
         let label = match &sent {
             Sent::Accepted => "accepted",
-            Sent::Refused(_) | Sent::Unsupported => "refused",
+            Sent::Refused(_) | Sent::NoFile => "refused",
             Sent::Unknown(_) => "unknown",
         };
         metrics::counter!("switchboard_session_items_sent_total", "outcome" => label).increment(1);
@@ -215,7 +215,7 @@ impl Sender {
                 self.heed(&code).await?;
                 Outcome::Failed(refusal::by_network(&code))
             }
-            Sent::Unsupported => Outcome::Failed(refusal::unsupported()),
+            Sent::NoFile => Outcome::Failed(refusal::no_file()),
             Sent::Unknown(fault) => {
                 tracing::info!(
                     error = format!("{fault:#}"),

@@ -16,6 +16,7 @@ mod rows;
 mod second_factor;
 mod sessions;
 mod sign_in;
+mod uploads;
 mod writes;
 
 use std::net::SocketAddr;

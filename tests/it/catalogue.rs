@@ -31,6 +31,7 @@ const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
     ("inbox_routes", "SELECT"),
     ("jobs", "DELETE, INSERT, SELECT, UPDATE"),
     ("refresh_families", "DELETE, SELECT"),
+    ("session_media", "SELECT*"),
     ("session_outbox", "SELECT*"),
     ("sessions", "SELECT"),
     ("shard_workers", "DELETE, INSERT, SELECT, UPDATE"),
@@ -40,6 +41,7 @@ const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
     ("submissions", "INSERT, SELECT*"),
     ("tenants", "INSERT, SELECT, UPDATE"),
     ("ticks", "DELETE, INSERT, SELECT"),
+    ("uploads", "DELETE, SELECT*"),
 ];
 
 const POLICY: &str = "(tenant_id = (current_setting('app.tenant'::text))::uuid)";

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+mod chat;
+mod files;
 mod health;
 mod inbound;
 mod life;

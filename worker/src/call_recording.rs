@@ -60,6 +60,7 @@ pub(crate) async fn run(http: Http, hub: Hub, job: Job<FetchRecording>) -> anyho
     let attachments = [NewAttachment {
         kind: AttachmentKind::Recording,
         media_type: "audio/wav".to_owned(),
+        file_name: None,
         size_bytes,
         duration_ms: i32::try_from(fetch.seconds.saturating_mul(1_000)).ok(),
         object_key,

@@ -34,6 +34,7 @@ pub mod scheduler;
 mod slots;
 mod submission_process;
 mod sweeper;
+mod upload_forget;
 
 pub use registry::{Job, Outcome, Registry};
 

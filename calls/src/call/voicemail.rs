@@ -29,6 +29,7 @@ pub(crate) async fn keep(
     let attachment = NewAttachment {
         kind: AttachmentKind::Recording,
         media_type: "audio/wav".to_owned(),
+        file_name: None,
         size_bytes,
         duration_ms: i32::try_from(ms).ok(),
         object_key,

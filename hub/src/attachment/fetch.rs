@@ -114,7 +114,8 @@ pub async fn failed(tx: &mut Tx, id: AttachmentId, failure: &Failure) -> Result<
     tell(tx, message).await
 }
 
-async fn tell(tx: &mut Tx, message: Option<MessageId>) -> Result<()> {
+/// Tells screens what became of a message's file.
+pub(crate) async fn tell(tx: &mut Tx, message: Option<MessageId>) -> Result<()> {
     if let Some(id) = message {
         // Files of one message come at once: each waits here, or the last to tell would tell of others that still wait.
         sqlx::query!(
@@ -137,15 +138,18 @@ async fn tell(tx: &mut Tx, message: Option<MessageId>) -> Result<()> {
 pub async fn retry(hub: &Hub, by: &Principal, id: AttachmentId) -> Result<Message> {
     let mut tx = hub.db.tenant(by.tenant()).await?;
     let row = sqlx::query!(
-        "SELECT message_id, source_url IS NOT NULL AND state <> 'stored' AS \"is_missing!\" FROM attachments
-         WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        r#"SELECT a.message_id, a.source_url IS NOT NULL AND a.state <> 'stored' AS "is_missing!",
+             r.attachment_id IS NOT NULL AND a.state <> 'stored' AS "is_encrypted!"
+         FROM attachments a
+           LEFT JOIN session_media r ON r.tenant_id = a.tenant_id AND r.attachment_id = a.id
+         WHERE a.tenant_id = $1 AND a.id = $2 FOR UPDATE OF a"#,
         by.tenant().uuid(),
         id.uuid()
     )
     .fetch_optional(&mut *tx)
     .await?
     .ok_or(Error::NotFound("attachment"))?;
-    if !row.is_missing {
+    if !row.is_missing && !row.is_encrypted {
         return Err(Error::conflict("not_failed", "this file is here already"));
     }
     sqlx::query!(
@@ -156,8 +160,12 @@ pub async fn retry(hub: &Hub, by: &Principal, id: AttachmentId) -> Result<Messag
     )
     .execute(&mut *tx)
     .await?;
-    // One that waits already has its job, or lost it: either way there is one afterwards.
-    tx.enqueue(NewJob::of(&FetchMedia { attachment: id })?.once_per(id.to_string()));
+    if row.is_encrypted {
+        crate::session::media::again(&mut tx, id).await?;
+    } else {
+        // One that waits already has its job, or lost it: either way there is one afterwards.
+        tx.enqueue(NewJob::of(&FetchMedia { attachment: id })?.once_per(id.to_string()));
+    }
     tell(&mut tx, Some(row.message_id)).await?;
     let message = message::get(&mut tx, row.message_id).await?;
     tx.commit().await?;

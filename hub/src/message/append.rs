@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Author, BODY_MAX, Direction, Message, State, get};
-use crate::attachment::{self, AttachmentKind, Kept, NewAttachment};
+use super::{Author, BODY_MAX, Card, Direction, Message, Sender, State, get};
+use crate::attachment::{self, AttachmentKind, Encrypted, Kept, NewAttachment};
 use crate::conversation;
 use crate::db::Tx;
 use crate::error::{Error, OnConstraint as _, Result};
@@ -24,8 +24,16 @@ pub struct NewMessage<'a> {
     pub author: Author,
     /// Which staff member.
     pub staff: Option<StaffId>,
+    /// Who said it, in a group.
+    pub sender: Option<Sender>,
+    /// Whether it is ours, but was typed on the account's own phone.
+    pub elsewhere: bool,
     /// The text.
     pub body: &'a str,
+    /// What it is, where it is more than words.
+    pub card: Option<&'a Card>,
+    /// The message of the conversation that it answers.
+    pub answers: Option<MessageId>,
     /// How far it is.
     pub state: State,
     /// The provider's id.
@@ -38,6 +46,8 @@ pub struct NewMessage<'a> {
     pub attachments: &'a [NewAttachment],
     /// What comes with it and is still with the provider: fetched by jobs.
     pub kept: &'a [Kept<'a>],
+    /// What comes with it and a session's network keeps: fetched by the session's worker.
+    pub encrypted: Option<Encrypted<'a>>,
 }
 
 impl<'a> NewMessage<'a> {
@@ -48,13 +58,18 @@ impl<'a> NewMessage<'a> {
             direction: Direction::In,
             author: Author::Contact,
             staff: None,
+            sender: None,
+            elsewhere: false,
             body,
+            card: None,
+            answers: None,
             state: State::Received,
             provider_id: None,
             draft_key: None,
             call: None,
             attachments: &[],
             kept: &[],
+            encrypted: None,
         }
     }
 
@@ -93,8 +108,8 @@ pub async fn append(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message> {
     let segments = (new.direction == Direction::Out).then(|| super::segments::count(new.body));
     sqlx::query!(
         "INSERT INTO messages (tenant_id, id, conversation_id, direction, author, staff_id, body, state, provider_id,
-             draft_key, call_id, segments, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             draft_key, call_id, segments, created_at, sender_address, sender_name, elsewhere, card, answers_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
         tenant.uuid(),
         id.uuid(),
         new.conversation.uuid(),
@@ -107,7 +122,12 @@ pub async fn append(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message> {
         new.draft_key,
         new.call.map(CallId::uuid),
         segments,
-        now as _
+        now as _,
+        new.sender.as_ref().map(|sender| sender.address.as_str()),
+        new.sender.as_ref().and_then(|sender| sender.name.as_deref()),
+        new.elsewhere,
+        new.card.map(serde_json::to_value).transpose().map_err(anyhow::Error::from)?,
+        new.answers.map(MessageId::uuid)
     )
     .execute(&mut **tx)
     .await
@@ -119,6 +139,9 @@ pub async fn append(tx: &mut Tx, new: &NewMessage<'_>) -> Result<Message> {
     }
     for (place, kept) in (0..).zip(new.kept) {
         attachment::add_kept(tx, id, place, kept).await?;
+    }
+    if let Some(encrypted) = &new.encrypted {
+        attachment::add_encrypted(tx, id, encrypted).await?;
     }
     let message = get(tx, id).await?;
     let conversation = conversation::get(tx, new.conversation).await?;
@@ -157,17 +180,28 @@ async fn move_up(tx: &mut Tx, new: &NewMessage<'_>) -> Result<()> {
 
 /// The beginning of what was said; of files without a word, what the first one is.
 fn preview_of(new: &NewMessage<'_>) -> String {
-    let first = new.kept.first().filter(|_| new.body.trim().is_empty());
-    let Some(first) = first else {
-        return preview(new.body);
-    };
-    match AttachmentKind::of(first.media_type) {
+    let kept = new.kept.iter().map(|kept| AttachmentKind::of(kept.media_type));
+    let first = new.encrypted.iter().map(|encrypted| encrypted.kind);
+    let first = first
+        .chain(kept)
+        .chain(new.attachments.iter().map(|file| file.kind))
+        .next();
+    match first.filter(|_| new.body.trim().is_empty()) {
+        None => preview(new.body),
+        Some(kind) => word_for(kind).to_owned(),
+    }
+}
+
+/// What stands for a file in a list.
+pub(super) fn word_for(kind: AttachmentKind) -> &'static str {
+    match kind {
         AttachmentKind::Image => "Picture",
         AttachmentKind::Audio | AttachmentKind::Recording => "Sound",
+        AttachmentKind::Voice => "Voice note",
         AttachmentKind::Video => "Video",
+        AttachmentKind::Sticker => "Sticker",
         AttachmentKind::File => "File",
     }
-    .to_owned()
 }
 
 /// The beginning on one line.

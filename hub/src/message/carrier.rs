@@ -1,12 +1,15 @@
 //! What carries an answer: a provider's number, by a job, or a linked session, by its outbox.
 
+use super::append::word_for;
 use super::reply::send_job;
-use super::{Author, route};
+use super::{Answered, Author, Direction, Draft, Message, route};
+use crate::attachment;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::ids::{ConversationId, MessageId, SessionId};
+use crate::ids::{ConversationId, InboxId, SessionId};
 use crate::inbox::Channel;
-use crate::session::outbox::{self, Order};
+use crate::session::outbox::{self, Order, Quote};
+use crate::submission::chat_and_item;
 
 /// How a conversation is answered.
 pub(super) enum Carrier {
@@ -56,18 +59,80 @@ pub(super) async fn of(tx: &mut Tx, conversation: ConversationId, author: Author
 
 impl Carrier {
     /// Gives a queued message to it, in the transaction that made the message.
-    pub(super) async fn give(self, tx: &mut Tx, message: MessageId, attempt: i32, body: &str) -> Result<()> {
+    pub(super) async fn give(self, tx: &mut Tx, message: &Message, attempt: i32) -> Result<()> {
         match self {
-            Self::Text => tx.enqueue(send_job(message, attempt)?),
+            Self::Text => tx.enqueue(send_job(message.id, attempt)?),
             Self::Session { session, chat } => {
-                let order = Order::Text {
-                    chat,
-                    body: body.to_owned(),
-                    answers: None,
-                };
-                outbox::put(tx, session, Some((message, attempt)), &order).await?;
+                let order = order(tx, chat, message).await?;
+                outbox::put(tx, session, Some((message.id, attempt)), &order).await?;
             }
         }
         Ok(())
     }
+
+    /// Refuses what it cannot carry.
+    ///
+    /// # Errors
+    /// `only_in_chats`, in words for staff.
+    pub(super) fn takes(&self, draft: &Draft) -> Result<()> {
+        let is_plain = draft.upload_id.is_none() && draft.answers_id.is_none();
+        if is_plain || matches!(self, Self::Session { .. }) {
+            return Ok(());
+        }
+        let what =
+            "Files and answers to one message can be sent in WhatsApp chats only. Send a link instead.";
+        Err(Error::invalid("only_in_chats", what))
+    }
+}
+
+/// What is to be done for a message in a session's chat.
+async fn order(tx: &mut Tx, chat: String, message: &Message) -> Result<Order> {
+    let answers = match &message.answers {
+        Some(answered) => quote(tx, answered).await?,
+        None => None,
+    };
+    let body = message.body.clone();
+    let Some(file) = message.attachments.first() else {
+        return Ok(Order::Text { chat, body, answers });
+    };
+    let stored = attachment::stored(tx, file.id).await?;
+    Ok(Order::Media {
+        chat,
+        kind: file.kind,
+        media_type: stored.media_type,
+        file_name: stored.file_name,
+        caption: body,
+        object_key: stored.object_key,
+        answers,
+    })
+}
+
+/// Nothing when the message is none of the chat's: a remark, one that was never sent.
+async fn quote(tx: &mut Tx, answered: &Answered) -> Result<Option<Quote>> {
+    let row = sqlx::query!(
+        r#"SELECT m.provider_id, m.sender_address, c.inbox_id AS "inbox_id: InboxId", s.phone AS "phone?"
+           FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+             LEFT JOIN sessions s ON s.tenant_id = c.tenant_id AND s.inbox_id = c.inbox_id
+           WHERE m.tenant_id = $1 AND m.id = $2"#,
+        tx.tenant().uuid(),
+        answered.id.uuid()
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let name = row.provider_id.unwrap_or_default();
+    let Some((chat, item)) = chat_and_item(row.inbox_id, &name) else {
+        return Ok(None);
+    };
+    let who = match answered.direction {
+        Direction::Out => row.phone.unwrap_or_default(),
+        _ => row.sender_address.unwrap_or_else(|| chat.to_owned()),
+    };
+    Ok(Some(Quote {
+        item: item.to_owned(),
+        who,
+        body: match answered.file {
+            Some(kind) if answered.body.is_empty() => word_for(kind).to_owned(),
+            _ => answered.body.clone(),
+        },
+    }))
 }

@@ -1,6 +1,9 @@
 //! A conversation's messages, newest first.
 
-use super::{Author, Direction, Message, Row, State};
+use sqlx::types::Json;
+
+use super::row::rows;
+use super::{Answered, Author, Card, Direction, Message, Reaction, State, Version};
 use crate::attachment;
 use crate::clock::Timestamp;
 use crate::cursor::{self, Page};
@@ -22,15 +25,9 @@ pub async fn list(
     let (before_at, before_id) = before.unzip();
     let mut tx = hub.db.tenant(by.tenant()).await?;
     conversation::get(&mut tx, conversation).await?;
-    let rows = sqlx::query_as!(
-        Row,
-        r#"SELECT m.id, m.conversation_id, m.direction AS "direction: Direction", m.author AS "author: Author",
-             m.staff_id, s.name AS "staff_name?", m.body, m.state AS "state: State", m.failure_code, m.failure_help,
-             m.call_id, m.segments, m.draft_key, m.created_at, m.sent_at
-         FROM messages m LEFT JOIN staff s ON s.tenant_id = m.tenant_id AND s.id = m.staff_id
-         WHERE m.tenant_id = $1 AND m.conversation_id = $2
-           AND ($3::timestamptz IS NULL OR (m.created_at, m.id) < ($3, $4))
-         ORDER BY m.created_at DESC, m.id DESC LIMIT $5"#,
+    let rows = rows!(
+        "m.conversation_id = $2 AND ($3::timestamptz IS NULL OR (m.created_at, m.id) < ($3, $4))
+         ORDER BY m.created_at DESC, m.id DESC LIMIT $5",
         by.tenant().uuid(),
         conversation.uuid(),
         before_at as _,

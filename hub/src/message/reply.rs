@@ -8,12 +8,14 @@ use super::route::Route;
 use super::send::SendMessage;
 use super::{Author, Direction, Message, NewMessage, append, get};
 use crate::Hub;
+use crate::attachment::AttachmentKind;
 use crate::db::Tx;
 use crate::error::{Error, OnConstraint as _, Result};
 use crate::feed::NewEvent;
-use crate::ids::{ConversationId, MessageId};
+use crate::ids::{ConversationId, MessageId, UploadId};
 use crate::job::NewJob;
 use crate::principal::Principal;
+use crate::upload;
 
 /// Characters of a text at most; the provider takes no more.
 const TEXT_MAX: usize = 1_600;
@@ -33,6 +35,12 @@ pub struct Draft {
     /// To the contact, or among staff.
     #[serde(default)]
     pub kind: DraftKind,
+    /// The message of this conversation that it answers; in WhatsApp chats and notes.
+    #[serde(default)]
+    pub answers_id: Option<MessageId>,
+    /// A file that was put in before, to go with it; in WhatsApp chats and notes.
+    #[serde(default)]
+    pub upload_id: Option<UploadId>,
 }
 
 /// For whom a draft is.
@@ -77,12 +85,33 @@ async fn say(
     let base = match draft.kind {
         DraftKind::Note => NewMessage::note(conversation, Author::Staff, &draft.body),
         DraftKind::Reply => {
-            carrier = Some(carrier::of(&mut tx, conversation, Author::Staff).await?);
+            let found = carrier::of(&mut tx, conversation, Author::Staff).await?;
+            found.takes(draft)?;
+            carrier = Some(found);
             NewMessage::outbound(conversation, Author::Staff, &draft.body)
         }
     };
+    if let Some(answered) = draft.answers_id {
+        let is_here = get(&mut tx, answered).await?.conversation_id == conversation;
+        is_here.then_some(()).ok_or(Error::NotFound("message"))?;
+    }
+    let file = match draft.upload_id {
+        Some(id) => Some(upload::take(&mut tx, id).await?),
+        None => None,
+    };
+    let is_sound = file
+        .as_ref()
+        .is_some_and(|file| file.kind == AttachmentKind::Audio);
+    if is_sound && draft.kind == DraftKind::Reply && !draft.body.trim().is_empty() {
+        return Err(Error::field(
+            "body",
+            "sound has no words under it; send them by themselves",
+        ));
+    }
     let new = NewMessage {
         staff,
+        answers: draft.answers_id,
+        attachments: file.as_slice(),
         draft_key: Some(&draft.key),
         ..base
     };
@@ -94,7 +123,7 @@ async fn say(
         other => other?,
     };
     if let Some(carrier) = carrier {
-        carrier.give(&mut tx, message.id, 1, &draft.body).await?;
+        carrier.give(&mut tx, &message, 1).await?;
     }
     tx.commit().await?;
     Ok((message, true))
@@ -104,7 +133,7 @@ async fn say(
 pub async fn text(tx: &mut Tx, conversation: ConversationId, author: Author, body: &str) -> Result<Message> {
     let carrier = carrier::of(tx, conversation, author).await?;
     let message = append(tx, &NewMessage::outbound(conversation, author, body)).await?;
-    carrier.give(tx, message.id, 1, body).await?;
+    carrier.give(tx, &message, 1).await?;
     Ok(message)
 }
 
@@ -126,7 +155,7 @@ pub async fn retry(hub: &Hub, by: &Principal, id: MessageId) -> Result<Message> 
     .fetch_optional(&mut *tx)
     .await?
     .ok_or_else(not_failed)?;
-    carrier.give(&mut tx, id, attempt, &message.body).await?;
+    carrier.give(&mut tx, &message, attempt).await?;
     let message = get(&mut tx, id).await?;
     tx.emit(NewEvent::new("message.updated", &json!({ "message": message }))?);
     tx.commit().await?;
@@ -142,7 +171,7 @@ pub(super) fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
 }
 
 fn check(draft: &Draft) -> Result<()> {
-    if draft.body.trim().is_empty() {
+    if draft.body.trim().is_empty() && draft.upload_id.is_none() {
         return Err(Error::field("body", "say something"));
     }
     if draft.body.contains('\0') {

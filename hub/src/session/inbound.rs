@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Hold;
+use super::media::Kept;
 use crate::Hub;
+use crate::attachment::AttachmentKind;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::ids::{JobId, SubmissionId};
@@ -31,6 +33,9 @@ pub struct ChatItem {
     /// What the sender calls themselves.
     #[serde(default)]
     pub name: Option<String>,
+    /// What a group is called.
+    #[serde(default)]
+    pub group_name: Option<String>,
     /// The item of the same chat that this one answers.
     #[serde(default)]
     pub answers: Option<String>,
@@ -47,10 +52,10 @@ pub enum Content {
         /// As it was written.
         body: String,
     },
-    /// A picture, a film, a voice note, a file; fetched into storage before this was committed.
+    /// A picture, a film, a voice note, a file. Its bytes are fetched afterwards: nothing that is said waits for them.
     Media {
-        /// `image`, `audio`, `video` or `file`.
-        kind: String,
+        /// What it is.
+        kind: AttachmentKind,
         /// Its media type.
         media_type: String,
         /// Its name, of a file.
@@ -64,8 +69,9 @@ pub enum Content {
         /// How long it plays.
         #[serde(default)]
         duration_ms: Option<i32>,
-        /// Where it is in storage; `None` when it could not be had.
-        object_key: Option<String>,
+        /// How it is fetched; `None` when the network does not say.
+        #[serde(default)]
+        kept: Option<Kept>,
     },
     /// A place.
     Location {

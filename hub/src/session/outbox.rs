@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Hold;
 use crate::Hub;
+use crate::attachment::AttachmentKind;
 use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::error::Result;
@@ -26,16 +27,16 @@ pub enum Order {
         chat: String,
         /// What.
         body: String,
-        /// The item that it answers, and who said that.
+        /// The item that it answers.
         #[serde(default)]
-        answers: Option<(String, String)>,
+        answers: Option<Quote>,
     },
     /// Something in storage.
     Media {
         /// To which chat.
         chat: String,
-        /// `image`, `audio`, `video` or `file`.
-        kind: String,
+        /// What it is.
+        kind: AttachmentKind,
         /// Its media type.
         media_type: String,
         /// Its name, of a file.
@@ -46,6 +47,9 @@ pub enum Order {
         caption: String,
         /// Where it is.
         object_key: String,
+        /// The item that it answers.
+        #[serde(default)]
+        answers: Option<Quote>,
     },
     /// A sign on an item; empty takes it back.
     Reaction {
@@ -81,6 +85,17 @@ pub enum Order {
         /// Which.
         items: Vec<String>,
     },
+}
+
+/// An item that is answered, as the other side shows it above the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Which.
+    pub item: String,
+    /// Who said it.
+    pub who: String,
+    /// Its beginning.
+    pub body: String,
 }
 
 impl Order {
@@ -246,6 +261,12 @@ impl Hold {
         )
         .execute(&mut *tx)
         .await?;
+        if due.message.is_none()
+            && let Some(failure) = failure
+        {
+            let is_known = matches!(outcome, Outcome::Failed(_));
+            message::not_done(&mut tx, self.inbox, &due.order, failure, is_known).await?;
+        }
         if let Some(message) = due.message {
             let row = lock(&mut tx, message).await?;
             if row.attempt == due.attempt {

@@ -33,7 +33,7 @@ pub struct Wanted {
     pub pairing: Option<Pairing>,
     /// Until when nothing is sent.
     pub paused_until: Option<Timestamp>,
-    /// Whether something waits to be sent; not looked at by [`Hold::wanted`].
+    /// Whether something waits to be sent, or a file to be fetched; not looked at by [`Hold::wanted`].
     pub has_outbox: bool,
 }
 
@@ -59,7 +59,9 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
              s.groups, s.pairing_id, s.pairing_phone, s.pairing_until AS "pairing_until: Timestamp",
              s.paused_until AS "paused_until: Timestamp",
              EXISTS (SELECT FROM session_outbox o WHERE o.tenant_id = s.tenant_id AND o.session_id = s.id
-               AND o.state IN ('ready', 'sending') AND o.not_before <= now()) AS "has_outbox!"
+               AND o.state IN ('ready', 'sending') AND o.not_before <= now())
+               OR EXISTS (SELECT FROM session_media f WHERE f.tenant_id = s.tenant_id AND f.session_id = s.id
+                 AND f.not_before <= now()) AS "has_outbox!"
            FROM tenants t JOIN sessions s ON s.tenant_id = t.id
            WHERE t.whatsapp_shard = ANY ($1) ORDER BY s.tenant_id, s.id"#,
         &shards

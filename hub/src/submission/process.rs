@@ -3,7 +3,7 @@
 
 pub(super) mod chat;
 
-pub(crate) use chat::provider_id as chat_provider_id;
+pub(crate) use chat::{chat_and_item, provider_id as chat_provider_id};
 
 use super::{Body, Sms};
 use crate::Hub;

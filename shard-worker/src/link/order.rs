@@ -3,20 +3,23 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hub::session::outbox::{Due, Order};
+use hub::session::outbox::{Due, Order, Quote};
 use whatsapp_rust::buffa::MessageField;
 use whatsapp_rust::send::SendOptions;
 use whatsapp_rust::wacore::proto_helpers::build_reaction_message;
 use whatsapp_rust::waproto::whatsapp as wa;
-use whatsapp_rust::{Client, Jid, RevokeType};
+use whatsapp_rust::{Client, Jid};
 
 use super::Link;
 use super::address::jid_of;
+use super::upload::OutFile;
 
 /// The network answers within a round trip; over that we ask again, under the same id.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// Before anything is on the wire the library may have to look devices and keys up.
 const SEND_LIMIT: Duration = Duration::from_secs(45);
+/// With a file, that is carried up first.
+const UPLOAD_LIMIT: Duration = Duration::from_mins(3);
 
 /// What became of a try.
 #[derive(Debug)]
@@ -25,8 +28,8 @@ pub(crate) enum Sent {
     Accepted,
     /// The network refuses it, with its code.
     Refused(String),
-    /// This version cannot send it.
-    Unsupported,
+    /// The file to be sent is not in the store any more.
+    NoFile,
     /// Nobody can tell; again, under the same id.
     Unknown(anyhow::Error),
 }
@@ -34,7 +37,11 @@ pub(crate) enum Sent {
 impl Link {
     /// Sends one item and waits for the network's answer.
     pub(crate) async fn send(&self, due: &Due, now_ms: i64) -> Sent {
-        match tokio::time::timeout(SEND_LIMIT, self.try_send(due, now_ms)).await {
+        let limit = match due.order {
+            Order::Media { .. } => UPLOAD_LIMIT,
+            _ => SEND_LIMIT,
+        };
+        match tokio::time::timeout(limit, self.try_send(due, now_ms)).await {
             Ok(Ok(sent)) => sent,
             Ok(Err(fault)) => Sent::Unknown(fault),
             Err(_too_late) => Sent::Unknown(anyhow::anyhow!("sending took too long")),
@@ -52,20 +59,9 @@ impl Link {
                 emoji,
                 ..
             } => build_reaction_message(key(&to, target, *target_from_us), emoji, now_ms),
-            Order::Edit { target, body, .. } => {
-                client
-                    .edit_message(to, target.clone(), text(body, None))
-                    .await
-                    .context("change a message")?;
-                return Ok(Sent::Accepted);
-            }
-            Order::Delete { target, .. } => {
-                client
-                    .revoke_message(to, target.clone(), RevokeType::Sender)
-                    .await
-                    .context("take a message back")?;
-                return Ok(Sent::Accepted);
-            }
+            // A change and a deletion are messages like any other: with an id of their own, chosen before, and an answer.
+            Order::Edit { target, body, .. } => edit(&to, target, body, now_ms),
+            Order::Delete { target, .. } => delete(&to, target),
             Order::Read { items, .. } => {
                 let items: Vec<&str> = items.iter().map(String::as_str).collect();
                 client
@@ -74,7 +70,26 @@ impl Link {
                     .context("mark as read")?;
                 return Ok(Sent::Accepted);
             }
-            Order::Media { .. } => return Ok(Sent::Unsupported),
+            Order::Media {
+                kind,
+                media_type,
+                file_name,
+                caption,
+                object_key,
+                answers,
+                ..
+            } => {
+                let Some(bytes) = self.load(object_key).await? else {
+                    return Ok(Sent::NoFile);
+                };
+                let file = OutFile {
+                    kind: *kind,
+                    media_type,
+                    name: file_name.as_deref(),
+                    caption,
+                };
+                self.upload(file, bytes, answers.as_ref()).await?
+            }
         };
         self.send_and_hear(client, to, message, &due.wire_id).await
     }
@@ -101,27 +116,54 @@ impl Link {
     }
 }
 
-fn text(body: &str, answers: Option<&(String, String)>) -> wa::Message {
-    let Some((target, who)) = answers else {
+fn text(body: &str, answers: Option<&Quote>) -> wa::Message {
+    let Some(quote) = answers else {
         return wa::Message {
             conversation: Some(body.to_owned()),
             ..Default::default()
         };
     };
-    let participant = jid_of(who).ok().map(|jid| jid.to_string());
     wa::Message {
         extended_text_message: MessageField::some(wa::message::ExtendedTextMessage {
             text: Some(body.to_owned()),
-            context_info: MessageField::some(wa::ContextInfo {
-                stanza_id: Some(target.clone()),
-                participant,
-                // Other clients show the quoted words from here; they know them by the id.
-                quoted_message: MessageField::some(wa::Message {
-                    conversation: Some(String::new()),
-                    ..Default::default()
-                }),
-                ..Default::default()
-            }),
+            context_info: MessageField::some(context(quote)),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// What is quoted: who knows it by its id shows it whole, everybody else these words.
+pub(super) fn context(quote: &Quote) -> wa::ContextInfo {
+    wa::ContextInfo {
+        stanza_id: Some(quote.item.clone()),
+        participant: jid_of(&quote.who).ok().map(|jid| jid.to_string()),
+        quoted_message: MessageField::some(wa::Message {
+            conversation: Some(quote.body.clone()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn edit(chat: &Jid, target: &str, body: &str, now_ms: i64) -> wa::Message {
+    wa::Message {
+        protocol_message: MessageField::some(wa::message::ProtocolMessage {
+            key: MessageField::some(key(chat, target, true)),
+            r#type: Some(wa::message::protocol_message::Type::MESSAGE_EDIT),
+            edited_message: MessageField::some(text(body, None)),
+            timestamp_ms: Some(now_ms),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+fn delete(chat: &Jid, target: &str) -> wa::Message {
+    wa::Message {
+        protocol_message: MessageField::some(wa::message::ProtocolMessage {
+            key: MessageField::some(key(chat, target, true)),
+            r#type: Some(wa::message::protocol_message::Type::REVOKE),
             ..Default::default()
         }),
         ..Default::default()

@@ -1,5 +1,6 @@
 //! From the network's messages to ours.
 
+use hub::attachment::AttachmentKind;
 use hub::session::inbound::{ChatItem, Content};
 use whatsapp_rust::Jid;
 use whatsapp_rust::proto_helpers::MessageExt as _;
@@ -8,10 +9,16 @@ use whatsapp_rust::wacore_binary::JidExt as _;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use super::address::name_of;
+use super::files::{self, Reference};
 use super::store::Store;
 
-/// What came in, in our words; `None` for what is not for people: keys, settings, other people's status.
-pub(super) async fn item(store: &Store, inbound: &InboundMessage, groups: bool) -> Option<ChatItem> {
+/// What came in, in our words, and where its file is, if it has one; `None` for what is not for people: keys, settings,
+/// other people's status.
+pub(super) async fn item(
+    store: &Store,
+    inbound: &InboundMessage,
+    groups: bool,
+) -> Option<(ChatItem, Option<Reference>)> {
     let (info, source) = (&inbound.info, &inbound.info.source);
     let chat = &source.chat;
     let is_group = source.is_group || chat.is_group();
@@ -19,7 +26,7 @@ pub(super) async fn item(store: &Store, inbound: &InboundMessage, groups: bool) 
         return None;
     }
     let message = inbound.message.get_base_message();
-    let content = content(message)?;
+    let (content, reference) = content(message)?;
     let chat_alt = if source.is_from_me {
         source.recipient_alt.as_ref()
     } else {
@@ -28,7 +35,7 @@ pub(super) async fn item(store: &Store, inbound: &InboundMessage, groups: bool) 
     let chat_name = name_of(store, chat, chat_alt.filter(|_| !is_group)).await;
     let sender = name_of(store, &source.sender, source.sender_alt.as_ref()).await;
     let said_at = jiff::Timestamp::from_second(info.timestamp.timestamp()).unwrap_or_default();
-    Some(ChatItem {
+    let item = ChatItem {
         chat: chat_name,
         sender,
         from_us: source.is_from_me,
@@ -36,9 +43,11 @@ pub(super) async fn item(store: &Store, inbound: &InboundMessage, groups: bool) 
         wire_id: info.id.clone(),
         said_at: said_at.into(),
         name: Some(info.push_name.trim().to_owned()).filter(|name| !name.is_empty()),
+        group_name: None,
         answers: answers(message),
         content,
-    })
+    };
+    Some((item, reference))
 }
 
 /// Somebody's, or a group's; not a broadcast list, a channel, a status.
@@ -46,12 +55,48 @@ fn is_chat(jid: &Jid) -> bool {
     jid.is_pn() || jid.is_lid() || jid.is_group() || super::address::number_of(jid).is_some()
 }
 
+/// Which item it answers: whatever kind of message it is.
 fn answers(message: &wa::Message) -> Option<String> {
-    let extended = message.extended_text_message.as_option()?;
-    extended.context_info.as_option()?.stanza_id.clone()
+    let contexts = [
+        message
+            .extended_text_message
+            .as_option()
+            .and_then(|text| text.context_info.as_option()),
+        message
+            .image_message
+            .as_option()
+            .and_then(|image| image.context_info.as_option()),
+        message
+            .video_message
+            .as_option()
+            .and_then(|video| video.context_info.as_option()),
+        message
+            .audio_message
+            .as_option()
+            .and_then(|audio| audio.context_info.as_option()),
+        message
+            .document_message
+            .as_option()
+            .and_then(|file| file.context_info.as_option()),
+        message
+            .sticker_message
+            .as_option()
+            .and_then(|sticker| sticker.context_info.as_option()),
+    ];
+    contexts.into_iter().flatten().find_map(|context| {
+        // Nothing is answered by a message that was passed on.
+        context.stanza_id.clone().filter(|id| !id.is_empty())
+    })
 }
 
-fn content(message: &wa::Message) -> Option<Content> {
+fn content(message: &wa::Message) -> Option<(Content, Option<Reference>)> {
+    if let Some((media, reference)) = media(message) {
+        return Some((media, reference));
+    }
+    words(message).map(|content| (content, None))
+}
+
+fn words(message: &wa::Message) -> Option<Content> {
     if let Some(reaction) = message.reaction_message.as_option() {
         return Some(Content::Reaction {
             target: reaction.key.as_option()?.id.clone()?,
@@ -65,7 +110,11 @@ fn content(message: &wa::Message) -> Option<Content> {
         return Some(Content::Location {
             latitude_e6: millionths(place.degrees_latitude?),
             longitude_e6: millionths(place.degrees_longitude?),
-            name: place.name.clone().unwrap_or_default(),
+            name: place
+                .name
+                .clone()
+                .or_else(|| place.address.clone())
+                .unwrap_or_default(),
         });
     }
     if let Some(card) = message.contact_message.as_option() {
@@ -73,9 +122,6 @@ fn content(message: &wa::Message) -> Option<Content> {
             name: card.display_name.clone().unwrap_or_default(),
             phones: card.vcard.as_deref().map(phones).unwrap_or_default(),
         });
-    }
-    if let Some(media) = media(message) {
-        return Some(media);
     }
     if let Some(body) = message.text_content().filter(|body| !body.is_empty()) {
         return Some(Content::Text {
@@ -89,7 +135,9 @@ fn content(message: &wa::Message) -> Option<Content> {
 fn change(protocol: &wa::message::ProtocolMessage) -> Option<Content> {
     let target = protocol.key.as_option()?.id.clone()?;
     if let Some(edited) = protocol.edited_message.as_option() {
-        let body = edited.text_content().unwrap_or_default().to_owned();
+        // Of a file, what is written under it.
+        let words = edited.text_content().or_else(|| edited.get_caption());
+        let body = words.unwrap_or_default().to_owned();
         return Some(Content::Edit { target, body });
     }
     match protocol.r#type {
@@ -98,34 +146,42 @@ fn change(protocol: &wa::message::ProtocolMessage) -> Option<Content> {
     }
 }
 
-fn media(message: &wa::Message) -> Option<Content> {
-    let of = |kind: &str, media_type: Option<&String>, size: Option<u64>| Content::Media {
-        kind: kind.to_owned(),
-        media_type: media_type.cloned().unwrap_or_default(),
-        file_name: None,
-        caption: message.get_caption().unwrap_or_default().to_owned(),
-        size_bytes: size.and_then(|size| i64::try_from(size).ok()).unwrap_or_default(),
-        duration_ms: None,
-        object_key: None,
+/// A file; where it is, unless the network does not say.
+fn media(message: &wa::Message) -> Option<(Content, Option<Reference>)> {
+    let (kind, found) = files::of(message)?;
+    let (mut duration_s, mut name) = (None, None);
+    let media_type = if let Some(image) = message.image_message.as_option() {
+        image.mimetype.as_ref()
+    } else if let Some(video) = files::video(message) {
+        duration_s = video.seconds;
+        video.mimetype.as_ref()
+    } else if let Some(audio) = message.audio_message.as_option() {
+        duration_s = audio.seconds;
+        audio.mimetype.as_ref()
+    } else if let Some(sticker) = message.sticker_message.as_option() {
+        sticker.mimetype.as_ref()
+    } else {
+        let file = message.document_message.as_option()?;
+        name = file.file_name.clone().or_else(|| file.title.clone());
+        file.mimetype.as_ref()
     };
-    if let Some(image) = message.image_message.as_option() {
-        return Some(of("image", image.mimetype.as_ref(), image.file_length));
-    }
-    if let Some(video) = message.video_message.as_option() {
-        return Some(of("video", video.mimetype.as_ref(), video.file_length));
-    }
-    if let Some(audio) = message.audio_message.as_option() {
-        return Some(of("audio", audio.mimetype.as_ref(), audio.file_length));
-    }
-    if let Some(sticker) = message.sticker_message.as_option() {
-        return Some(of("image", sticker.mimetype.as_ref(), sticker.file_length));
-    }
-    let file = message.document_message.as_option()?;
-    let mut content = of("file", file.mimetype.as_ref(), file.file_length);
-    if let Content::Media { file_name, .. } = &mut content {
-        file_name.clone_from(&file.file_name);
-    }
-    Some(content)
+    let is_voice = message
+        .audio_message
+        .as_option()
+        .is_some_and(|audio| audio.ptt.unwrap_or_default());
+    let content = Content::Media {
+        kind: if is_voice { AttachmentKind::Voice } else { kind },
+        media_type: files::media_type(media_type),
+        file_name: name.as_deref().and_then(files::file_name),
+        caption: message.get_caption().unwrap_or_default().to_owned(),
+        size_bytes: found
+            .file_length()
+            .and_then(|size| i64::try_from(size).ok())
+            .unwrap_or_default(),
+        duration_ms: duration_s.and_then(|s| i32::try_from(s).ok()?.checked_mul(1_000)),
+        kept: None,
+    };
+    Some((content, Reference::of(found)))
 }
 
 /// Something for people that this version cannot show; nothing where it only brings keys.

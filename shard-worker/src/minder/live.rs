@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Minding;
+use crate::fetcher::Fetcher;
 use crate::link::{End, Link, News, Opening};
 use crate::{pacing, sender};
 
@@ -26,6 +27,7 @@ struct Live<'a> {
     minding: &'a Minding,
     link: Arc<Link>,
     wake: Arc<Notify>,
+    wake_fetcher: Arc<Notify>,
     stop_sender: CancellationToken,
     connected_at: Option<Instant>,
     failures: i32,
@@ -89,6 +91,7 @@ impl Minding {
             minding: self,
             link: Arc::new(link),
             wake: Arc::default(),
+            wake_fetcher: Arc::default(),
             stop_sender: CancellationToken::new(),
             connected_at: None,
             failures,
@@ -189,6 +192,7 @@ impl Live<'_> {
                         return Ok(Over::Unwanted);
                     }
                     self.wake.notify_one();
+                    self.wake_fetcher.notify_one();
                 }
             }
         }
@@ -233,6 +237,15 @@ impl Live<'_> {
             (Arc::clone(&self.wake), self.stop_sender.clone()),
         );
         minding.hub.tasks.spawn("session.sender", run);
+        let fetcher = Fetcher {
+            hub: minding.hub.clone(),
+            hold: minding.hold.clone(),
+            link: Arc::clone(&self.link),
+            wake: Arc::clone(&self.wake_fetcher),
+            places: Arc::clone(&minding.starts.files),
+            stop: self.stop_sender.clone(),
+        };
+        minding.hub.tasks.spawn("session.fetcher", fetcher.run());
     }
 
     async fn note_heard(&mut self) -> hub::Result<()> {

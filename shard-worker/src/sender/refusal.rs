@@ -66,12 +66,9 @@ pub(super) fn not_checked() -> Failure {
     )
 }
 
-/// What this version cannot send.
-pub(super) fn unsupported() -> Failure {
-    failure(
-        "unsupported",
-        "Files cannot be sent over a linked WhatsApp number yet. Send a link instead.",
-    )
+/// Its file is gone from storage.
+pub(super) fn no_file() -> Failure {
+    failure("no_file", "The file is not there any more. Attach it again.")
 }
 
 /// Sent, perhaps.

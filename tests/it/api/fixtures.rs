@@ -92,6 +92,22 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         ),
         line("POST", "/conversations/{id}/messages", "conversations", note, 201),
         line("POST", "/messages/{id}/retry", "messages", none(), 200),
+        // The row is a text's: the owner is told that this is for chats, a stranger is not.
+        line(
+            "PATCH",
+            "/messages/{id}",
+            "messages",
+            json!({ "body": "Hi" }),
+            409,
+        ),
+        line("DELETE", "/messages/{id}", "messages", none(), 409),
+        line(
+            "PUT",
+            "/messages/{id}/reaction",
+            "messages",
+            json!({ "emoji": "👍" }),
+            409,
+        ),
         // The row's object was never stored: the owner is told so, a stranger is not.
         line("GET", "/attachments/{id}", "attachments", none(), 404),
         // The row's file is here: nothing to fetch.
@@ -149,9 +165,25 @@ fn refers(
 /// Every field of a body that is an id.
 pub(super) fn references() -> Vec<Reference> {
     let inbox = json!({ "channel": "sms", "address": "+15550123", "name": "Front desk" });
+    let note = |key: &str| json!({ "body": "A note", "draft_key": key, "kind": "note" });
+    let (answer, with_file) = (note("fixture-answer"), note("fixture-file"));
     vec![
         refers("PATCH", "/conversations/{id}", "assignee_id", "staff", json!({})),
         refers("POST", "/inboxes", "connection_id", "connections", inbox),
+        refers(
+            "POST",
+            "/conversations/{id}/messages",
+            "answers_id",
+            "messages",
+            answer,
+        ),
+        refers(
+            "POST",
+            "/conversations/{id}/messages",
+            "upload_id",
+            "uploads",
+            with_file,
+        ),
         refers("POST", "/phone-calls", "inbox_id", "voice_inboxes", json!({})),
     ]
 }

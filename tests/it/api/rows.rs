@@ -71,6 +71,11 @@ const ROWS: &[(&str, &str)] = &[
          VALUES ({tenant}, {attachments}, {messages}, 'recording', 'audio/wav', 4, 'recordings/' || {attachments}, now())",
     ),
     (
+        "uploads",
+        "INSERT INTO uploads (tenant_id, id, kind, media_type, size_bytes, file_name, object_key, created_at)
+         VALUES ({tenant}, {uploads}, 'image', 'image/png', 4, 'a.png', 'uploads/' || {uploads}, now())",
+    ),
+    (
         "calls",
         "INSERT INTO calls (tenant_id, id, inbox_id, contact_id, conversation_id, provider_id, source, direction,
                             from_address, to_address, state, started_at)

@@ -94,6 +94,8 @@ impl Story<'_> {
             body: "Our offer".to_owned(),
             key: format!("{}-{}", self.number, self.log.len()),
             kind: DraftKind::Reply,
+            answers_id: None,
+            upload_id: None,
         };
         // Refused while they want no texts: that is the point.
         if let Ok((message, _)) =

@@ -30,6 +30,8 @@ pub(super) async fn say(
         body: body.to_owned(),
         key: format!("draft of {body}"),
         kind: DraftKind::Reply,
+        answers_id: None,
+        upload_id: None,
     };
     let said = message::reply(&shop.world.hub, &staff.principal, conversation, &draft).await;
     said.unwrap().0.id

@@ -1,6 +1,6 @@
 // The REST client: typed by the OpenAPI document, signed with the access token, failing with one kind of error.
 import createClient, { type Middleware } from 'openapi-fetch'
-import type { Complete, Problem } from './model'
+import type { Complete, Problem, Upload } from './model'
 import type { paths } from './schema'
 import { token, tokenAfterRefusal } from './session'
 
@@ -106,4 +106,29 @@ async function signed(url: string, request: RequestInit & { headers?: Record<str
   }
   if (!response.ok) throw await refusal(response)
   return response
+}
+
+/** Puts a file in and tells how much of it is there: the one request whose progress somebody watches. */
+export async function putIn(file: Blob, name: string, progress: (share: number) => void, signal: AbortSignal): Promise<Upload> {
+  const send = (bearer: string | null) =>
+    new Promise<Response>((resolve, reject) => {
+      const request = new XMLHttpRequest()
+      request.open('POST', `/api/v1/uploads?file_name=${encodeURIComponent(name)}`)
+      request.setRequestHeader('Content-Type', 'application/octet-stream')
+      if (bearer) request.setRequestHeader('Authorization', `Bearer ${bearer}`)
+      request.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0)
+      request.onload = () => resolve(new Response(request.responseText || null, { status: request.status }))
+      request.onerror = () => reject(new ApiError('offline', 0, 'The server did not answer.'))
+      request.onabort = () => reject(new ApiError('offline', 0, 'Taken back.'))
+      signal.addEventListener('abort', () => request.abort())
+      request.send(file)
+    })
+  const bearer = await token()
+  let response = await send(bearer)
+  if (response.status === 401) {
+    const fresh = await tokenAfterRefusal(bearer)
+    if (fresh) response = await send(fresh)
+  }
+  if (!response.ok) throw await refusal(response)
+  return (await response.json()) as Upload
 }

@@ -29,6 +29,8 @@ export type Conversation = Complete<Schemas['Conversation']> & { unread?: number
 export type ConversationCounts = Schemas['Counts']
 export type Attachment = Complete<Schemas['Attachment']>
 export type Message = Complete<Schemas['Message']>
+/** A file that was put in, before a message takes it along. */
+export type Upload = Complete<Schemas['Upload']>
 export type Call = Complete<Schemas['Call']>
 export type Turn = Complete<Schemas['Turn']>
 export type AgentSettings = Complete<Schemas['AgentSettings']>

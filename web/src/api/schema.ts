@@ -689,6 +689,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/messages/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a message of ours back for everybody in a WhatsApp chat. What it said stays on record here. */
+        delete: operations["delete_message"];
+        options?: never;
+        head?: never;
+        /** Changes what a message of ours says, in a WhatsApp chat and within a quarter of an hour. What it said before is kept. */
+        patch: operations["edit_message"];
+        trace?: never;
+    };
+    "/api/v1/messages/{id}/reaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Puts our side's sign on a message of a WhatsApp chat, in place of the one before. */
+        put: operations["react_to_message"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/messages/{id}/retry": {
         parameters: {
             query?: never;
@@ -896,6 +931,23 @@ export interface paths {
         head?: never;
         /** Changes somebody's name or role, or takes them out. */
         patch: operations["update_staff"];
+        trace?: never;
+    };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a file in, of 16 MB at most; a draft's `upload_id` takes it along within a day. */
+        post: operations["create_upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/whatsapp-sessions": {
@@ -1131,6 +1183,18 @@ export interface components {
             /** @description E.164. */
             number: string;
         };
+        /** @description A message that another one answers, as much of it as is shown above that one. */
+        Answered: {
+            /** @description Its beginning; empty where it was taken back. */
+            body: string;
+            /** @description Which way it went. */
+            direction: components["schemas"]["Direction"];
+            file?: components["schemas"]["AttachmentKind"] | null;
+            /** @description Which. */
+            id: components["schemas"]["MessageId"];
+            /** @description Who said it, where that is not the conversation's contact. */
+            name?: string | null;
+        };
         /** @description A machine's key, without its secret. */
         ApiKey: {
             /** @description When it was made. */
@@ -1155,6 +1219,8 @@ export interface components {
              */
             duration_ms?: number | null;
             failure?: components["schemas"]["Failure"] | null;
+            /** @description What its sender calls it. */
+            file_name?: string | null;
             /** @description Its id. */
             id: components["schemas"]["AttachmentId"];
             /** @description What it is. */
@@ -1163,7 +1229,7 @@ export interface components {
             media_type: string;
             /**
              * Format: int64
-             * @description How large; 0 until it is here.
+             * @description How large; until it is here, how large it is said to be, or 0.
              */
             size_bytes: number;
             /** @description Whether its bytes are here. */
@@ -1177,7 +1243,7 @@ export interface components {
          * @description What a file is.
          * @enum {string}
          */
-        AttachmentKind: "recording" | "image" | "audio" | "video" | "file";
+        AttachmentKind: "recording" | "image" | "audio" | "voice" | "video" | "sticker" | "file";
         /**
          * @description Whether a file's bytes are here.
          * @enum {string}
@@ -1265,6 +1331,30 @@ export interface components {
          * @enum {string}
          */
         CallState: "ringing" | "live" | "ended" | "not_taken";
+        /** @description What is shown as more than words. */
+        Card: {
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
+            latitude: number;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            longitude: number;
+            /** @description Its name, where it has one. */
+            name: string;
+            /** @enum {string} */
+            type: "place";
+        } | {
+            /** @description Their name. */
+            name: string;
+            /** @description Their numbers. */
+            phones: string[];
+            /** @enum {string} */
+            type: "person";
+        };
         /**
          * @description A kind of way to talk.
          * @enum {string}
@@ -1427,6 +1517,13 @@ export interface components {
             /** @description Its line. */
             queue: components["schemas"]["Queue"];
         };
+        /** @description That a message was taken back. */
+        Deletion: {
+            /** @description When. */
+            at: components["schemas"]["Timestamp"];
+            /** @description By which side. */
+            by: components["schemas"]["Author"];
+        };
         /** @description How a visitor's page reaches the agent. */
         DemoCall: {
             /** @description The call. */
@@ -1460,12 +1557,14 @@ export interface components {
         Direction: "in" | "out" | "note";
         /** @description What staff want to say. */
         Draft: {
+            answers_id?: components["schemas"]["MessageId"] | null;
             /** @description The text. */
             body: string;
             /** @description The browser's own key of this draft: the same again is the same message. */
             draft_key: string;
             /** @description To the contact, or among staff. */
             kind?: components["schemas"]["DraftKind"];
+            upload_id?: components["schemas"]["UploadId"] | null;
         };
         /**
          * @description For whom a draft is.
@@ -1636,36 +1735,59 @@ export interface components {
         };
         /** @description One message or note, complete. */
         Message: {
+            answers?: components["schemas"]["Answered"] | null;
             /** @description What came with it. */
             attachments: components["schemas"]["Attachment"][];
             /** @description Who wrote it. */
             author: components["schemas"]["Author"];
-            /** @description The text. */
+            /** @description The text; of one that was taken back, what it said. */
             body: string;
             call_id?: components["schemas"]["CallId"] | null;
+            card?: components["schemas"]["Card"] | null;
             /** @description Where it was said. */
             conversation_id: components["schemas"]["ConversationId"];
             /** @description When it was written. */
             created_at: components["schemas"]["Timestamp"];
+            deletion?: components["schemas"]["Deletion"] | null;
             /** @description Which way it goes. */
             direction: components["schemas"]["Direction"];
             /** @description The browser's key of the draft it was. */
             draft_key?: string | null;
+            edited_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Whether it is ours, but was typed on the account's own phone. */
+            elsewhere: boolean;
             failure?: components["schemas"]["Failure"] | null;
             /** @description Its id. */
             id: components["schemas"]["MessageId"];
+            /** @description The signs on it, oldest first. */
+            reactions: components["schemas"]["Reaction"][];
             /**
              * Format: int32
              * @description Into how many texts the carrier cuts it.
              */
             segments?: number | null;
+            sender?: components["schemas"]["MessageSender"] | null;
             sent_at?: components["schemas"]["Timestamp"] | null;
             staff?: components["schemas"]["Named"] | null;
             /** @description How far it is. */
             state: components["schemas"]["State"];
+            /** @description What it said before, oldest first. */
+            versions: components["schemas"]["Version"][];
+        };
+        /** @description What a message is to say. */
+        MessageChange: {
+            /** @description The new words. */
+            body: string;
         };
         /** Format: uuid */
         MessageId: string;
+        /** @description Who said something in a group. */
+        MessageSender: {
+            /** @description A number in E.164, or the network's own name of somebody who hides theirs. */
+            address: string;
+            /** @description What they call themselves. */
+            name?: string | null;
+        };
         /** @description A person, as they see themselves. */
         MyStaff: {
             email: string;
@@ -1974,33 +2096,44 @@ export interface components {
         Page_Message: {
             /** @description In the list's order. */
             items: {
+                answers?: components["schemas"]["Answered"] | null;
                 /** @description What came with it. */
                 attachments: components["schemas"]["Attachment"][];
                 /** @description Who wrote it. */
                 author: components["schemas"]["Author"];
-                /** @description The text. */
+                /** @description The text; of one that was taken back, what it said. */
                 body: string;
                 call_id?: components["schemas"]["CallId"] | null;
+                card?: components["schemas"]["Card"] | null;
                 /** @description Where it was said. */
                 conversation_id: components["schemas"]["ConversationId"];
                 /** @description When it was written. */
                 created_at: components["schemas"]["Timestamp"];
+                deletion?: components["schemas"]["Deletion"] | null;
                 /** @description Which way it goes. */
                 direction: components["schemas"]["Direction"];
                 /** @description The browser's key of the draft it was. */
                 draft_key?: string | null;
+                edited_at?: components["schemas"]["Timestamp"] | null;
+                /** @description Whether it is ours, but was typed on the account's own phone. */
+                elsewhere: boolean;
                 failure?: components["schemas"]["Failure"] | null;
                 /** @description Its id. */
                 id: components["schemas"]["MessageId"];
+                /** @description The signs on it, oldest first. */
+                reactions: components["schemas"]["Reaction"][];
                 /**
                  * Format: int32
                  * @description Into how many texts the carrier cuts it.
                  */
                 segments?: number | null;
+                sender?: components["schemas"]["MessageSender"] | null;
                 sent_at?: components["schemas"]["Timestamp"] | null;
                 staff?: components["schemas"]["Named"] | null;
                 /** @description How far it is. */
                 state: components["schemas"]["State"];
+                /** @description What it said before, oldest first. */
+                versions: components["schemas"]["Version"][];
             }[];
             /** @description Asks for what follows; none at the end. */
             next_cursor?: string | null;
@@ -2288,6 +2421,17 @@ export interface components {
              */
             running: number;
         };
+        /** @description A sign on a message. */
+        Reaction: {
+            /** @description When it was set. */
+            at: components["schemas"]["Timestamp"];
+            /** @description The sign. */
+            emoji: string;
+            /** @description Whose, by name, as far as it is known. */
+            name?: string | null;
+            /** @description Whether it is our side's. */
+            ours: boolean;
+        };
         /** @description Why somebody switches a tenant off or on. */
         Reason: {
             /** @description For the tenant's audit log: 10 to 500 characters. */
@@ -2317,6 +2461,11 @@ export interface components {
         };
         /** Format: uuid */
         SessionId: string;
+        /** @description A sign on a message. */
+        Sign: {
+            /** @description An emoji; empty takes ours away. */
+            emoji: string;
+        };
         /** @description A person at the dashboard. */
         Staff: {
             /** @description When they were added. */
@@ -2446,6 +2595,24 @@ export interface components {
             /** @description In the order in which they began. */
             items: components["schemas"]["Turn"][];
         };
+        /** @description A file that was put in. */
+        Upload: {
+            /** @description What it is called. */
+            file_name?: string | null;
+            /** @description Its id; a draft names it. */
+            id: components["schemas"]["UploadId"];
+            /** @description What it is. */
+            kind: components["schemas"]["AttachmentKind"];
+            /** @description `image/png` … */
+            media_type: string;
+            /**
+             * Format: int64
+             * @description How large it is.
+             */
+            size_bytes: number;
+        };
+        /** Format: uuid */
+        UploadId: string;
         /** @description What a tenant uses. */
         Usage: {
             /**
@@ -2473,6 +2640,13 @@ export interface components {
              * @description People who can sign in.
              */
             staff: number;
+        };
+        /** @description What a message said before it was changed. */
+        Version: {
+            /** @description What it said. */
+            body: string;
+            /** @description Until when. */
+            until: components["schemas"]["Timestamp"];
         };
         /** @description An operator's visit, as the tenant sees it. */
         Visit: {
@@ -4062,6 +4236,104 @@ export interface operations {
             };
         };
     };
+    delete_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    react_to_message: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["MessageId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sign"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     retry_message: {
         parameters: {
             query?: never;
@@ -4485,6 +4757,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Staff"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_upload: {
+        parameters: {
+            query: {
+                /** @description With its ending. */
+                file_name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
             /** @description What went wrong, as RFC 9457 problem details. */

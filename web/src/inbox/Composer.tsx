@@ -1,6 +1,6 @@
 // Where staff write: a reply under the channel's rules, or a note that only the team sees.
 import { useQuery } from '@tanstack/react-query'
-import { Lock, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
+import { Lock, Paperclip, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
 import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
@@ -10,11 +10,13 @@ import { live } from '@/live/live'
 import { useSignals } from '@/live/signals'
 import { Address } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
-import { Button } from '@/ui/Button'
+import { Button, IconButton } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { Kbd, MOD } from '@/ui/Kbd'
 import { markSeen } from './actions'
-import { draftOf, keepDraft, type Outgoing, send } from './outbox'
+import { About, Files, sendAll, useFiles } from './ComposerParts'
+import { edit, leave, useAbout, useBegun } from './message-actions'
+import { draftOf, keepDraft, type Outgoing } from './outbox'
 import { segments } from './segments'
 
 export interface ComposerHandle {
@@ -31,7 +33,12 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
   const readOnly = useSession((state) => state.me?.staff.role === 'read_only')
   const [kind, setKind] = useState<'reply' | 'note'>(() => (barrier || (!draftOf(conversation.id, 'reply') && draftOf(conversation.id, 'note')) ? 'note' : 'reply'))
   const shown = barrier ? 'note' : kind
-  const [text, setText] = useDraft(conversation.id, shown)
+  const [draft, setDraft] = useDraft(conversation.id, shown)
+  const about = useAbout((state) => state[conversation.id])
+  const editing = about?.deed === 'edit' && shown === 'reply' ? about.message : null
+  // What was being written stays as it is while something said before is changed.
+  const [changed, setChanged] = useState('')
+  const [text, setText] = editing ? [changed, setChanged] : [draft, setDraft]
   const area = useRef<HTMLTextAreaElement>(null)
   // As tall as its words.
   useLayoutEffect(() => {
@@ -40,7 +47,15 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
     element.style.height = 'auto'
     element.style.height = `${element.scrollHeight}px`
   }, [text])
-  useTypingSignal(conversation.id, text)
+  useTypingSignal(conversation.id, draft)
+  const files = useFiles(chat || shown === 'note')
+  const picker = useRef<HTMLInputElement>(null)
+  // Who wants to answer or change a message wants to write.
+  useBegun(conversation.id, (begun) => {
+    setKind('reply')
+    if (begun.deed === 'edit') setChanged(begun.message.body)
+    requestAnimationFrame(() => area.current?.focus())
+  })
   useImperativeHandle(ref, () => ({
     focus: (wanted) => {
       setKind(wanted)
@@ -48,11 +63,15 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
     },
   }))
 
-  const ready = text.trim().length > 0
+  const ready = files.items.length > 0 ? files.ready : text.trim().length > 0
   const submit = () => {
     if (!ready) return
-    send(conversation.id, text.trim(), shown)
-    setText('')
+    if (editing) void edit(editing, text.trim())
+    else {
+      sendAll(conversation.id, text.trim(), shown, files.take(), about?.message.id)
+      setText('')
+    }
+    leave(conversation.id)
     live.typing(conversation.id, '')
     void markSeen(conversation)
     area.current?.focus()
@@ -64,7 +83,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
     <div className="shrink-0 border-t px-4 pt-2 pb-3 max-sm:px-2">
       <div className="mx-auto max-w-3xl">
         <OthersWriting conversationId={conversation.id} />
-        <div className={cx('rounded border border-field-line focus-within:border-ink', shown === 'note' ? 'bg-note' : 'bg-surface')}>
+        <div className={cx('rounded border border-field-line focus-within:border-ink', files.dragging && 'outline-2 outline-offset-2 outline-ink outline-dashed', shown === 'note' ? 'bg-note' : 'bg-surface')}>
           <div role="group" aria-label={t('composer.kind')} className="flex items-center gap-1 px-1.5 pt-1.5">
             <Tab pressed={shown === 'reply'} disabled={barrier !== null} onClick={() => setKind('reply')} shortcut="R">
               {t('composer.reply')}
@@ -84,6 +103,8 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
               )}
             </span>
           </div>
+          {about && <About about={about} contact={conversation.contact.name} onLeave={() => leave(conversation.id)} />}
+          {files.items.length > 0 && <Files files={files} />}
           <textarea
             ref={area}
             // Empty, it has no direction of its own: the placeholder keeps the page's.
@@ -94,15 +115,36 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
             placeholder={shown === 'note' ? t('composer.note_placeholder') : chat ? t('composer.whatsapp_placeholder') : t('composer.reply_placeholder')}
             className="scroll-thin block max-h-[40vh] w-full resize-none bg-transparent px-3 py-2 text-base outline-none focus-visible:outline-none"
             onChange={(event) => setText(event.target.value)}
+            onPaste={(event) => {
+              const pasted = [...event.clipboardData.files]
+              if (files.add(pasted)) event.preventDefault()
+            }}
             onKeyDown={(event) => {
               if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) {
                 event.preventDefault()
                 submit()
               }
-              if (event.key === 'Escape') event.currentTarget.blur()
+              if (event.key === 'Escape' && about) leave(conversation.id)
+              else if (event.key === 'Escape') event.currentTarget.blur()
             }}
           />
           <div className="flex items-center gap-2 px-1.5 pb-1.5">
+            {(chat || shown === 'note') && !editing && (
+              <>
+                <input
+                  ref={picker}
+                  type="file"
+                  multiple
+                  hidden
+                  aria-label={t('composer.attach')}
+                  onChange={(event) => {
+                    files.add([...(event.target.files ?? [])])
+                    event.target.value = ''
+                  }}
+                />
+                <IconButton label={t('composer.attach')} icon={<Paperclip className="size-4" />} onClick={() => picker.current?.click()} />
+              </>
+            )}
             <div className="min-w-0 flex-1 px-1.5">{shown === 'reply' && !chat && <SegmentCount text={text} />}</div>
             <span className="flex items-center gap-1 max-sm:hidden" aria-hidden>
               <Kbd>{MOD}</Kbd>
@@ -114,7 +156,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
               onClick={submit}
               icon={shown === 'note' ? <PenLine className="size-4" /> : <SendHorizontal className="mirror-rtl size-4" />}
             >
-              {shown === 'note' ? t('composer.add_note') : t('composer.send')}
+              {shown === 'note' ? t('composer.add_note') : editing ? t('composer.change') : t('composer.send')}
             </Button>
           </div>
         </div>

@@ -1,6 +1,6 @@
 // One entry of the timeline: a message, a note, a call, or something that happened.
 import { useMutation } from '@tanstack/react-query'
-import { Bot, Check, CheckCheck, CircleAlert, CircleHelp, Clock, CloudOff, Lock, RotateCw, Trash2 } from 'lucide-react'
+import { Bot, Check, CheckCheck, CircleAlert, CircleHelp, Clock, CloudOff, Lock, Paperclip, RotateCw, Smartphone, Trash2 } from 'lucide-react'
 import { lazy, type ReactNode, Suspense } from 'react'
 import { useTranslation } from '@/i18n'
 import { api, ApiError, body } from '@/api/client'
@@ -15,6 +15,9 @@ import { Avatar } from '@/ui/Avatar'
 import { Button } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { useProblem } from '@/ui/State'
+import { ChatMenu } from './ChatMenu'
+import { react } from './message-actions'
+import { CardView, Deleted, Edited, Quoted, Reactions } from './MessageParts'
 import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
 
 const CallEntry = lazy(() => withTexts(import('./CallEntry')))
@@ -23,11 +26,13 @@ const Attached = lazy(() => import('./Attached'))
 interface Props {
   message: Message
   contact: { id: string; name: string | null }
+  /** Whether messages may be answered, changed and taken back: in a chat that is written to. */
+  chat: boolean
   first: boolean
   last: boolean
 }
 
-export function MessageEntry({ message, contact, first, last }: Props) {
+export function MessageEntry({ message, contact, chat, first, last }: Props) {
   const { t } = useTranslation()
   if (message.call_id) {
     return (
@@ -43,12 +48,22 @@ export function MessageEntry({ message, contact, first, last }: Props) {
       </p>
     )
   }
-  const who = message.author === 'contact' ? contact : message.staff
+  const sender = message.sender && { id: message.sender.address, name: message.sender.name ?? message.sender.address }
+  const who = sender ?? (message.author === 'contact' ? contact : message.staff)
+  const files = message.attachments.map((attachment) => (
+    <Suspense key={attachment.id}>
+      <Attached attachment={attachment} />
+    </Suspense>
+  ))
+  const plain = !message.card && !message.answers && !message.deletion && message.reactions.length === 0 && !message.edited_at
   return (
     <Bubble
       direction={message.direction}
       first={first}
-      author={message.author === 'agent' ? t('message.agent') : (who?.name ?? t('message.unknown_author'))}
+      author={message.author === 'agent' ? t('message.agent') : (who?.name ?? t(message.elsewhere ? 'message.us' : 'message.unknown_author'))}
+      named={sender !== null}
+      menu={chat && message.direction !== 'note' ? <ChatMenu message={message} /> : null}
+      below={message.reactions.length > 0 ? <Reactions reactions={message.reactions} onTake={chat ? () => void react(message, '') : undefined} /> : null}
       avatar={
         message.author === 'agent' ? (
           <span className="inline-flex size-6 items-center justify-center rounded-full bg-sunken text-ink-2" aria-hidden>
@@ -58,38 +73,59 @@ export function MessageEntry({ message, contact, first, last }: Props) {
           who && <Avatar id={who.id} name={who.name} size="sm" />
         )
       }
-      text={message.body}
+      text={plain ? message.body : ''}
       testId="message"
-      foot={last || message.state === 'failed' || message.state === 'unknown' ? <Foot message={message} /> : null}
+      foot={last || message.elsewhere || message.state === 'failed' || message.state === 'unknown' ? <Foot message={message} /> : null}
     >
-      {message.attachments.map((attachment) => (
-        <Suspense key={attachment.id}>
-          <Attached attachment={attachment} />
-        </Suspense>
-      ))}
+      {plain ? files : <Rich message={message} contact={contact.name} files={files} />}
     </Bubble>
   )
+}
+
+/** Words with what is around them. */
+function Rich({ message, contact, files }: { message: Message; contact: string | null; files: ReactNode }) {
+  const said = (
+    <>
+      {message.answers && <Quoted answers={message.answers} contact={contact} />}
+      {message.card ? (
+        <CardView card={message.card} />
+      ) : (
+        message.body && (
+          <p dir="auto" className="break-words whitespace-pre-wrap">
+            {message.body}
+          </p>
+        )
+      )}
+      {files}
+      {message.edited_at && <Edited message={message} />}
+    </>
+  )
+  return message.deletion ? <Deleted message={message}>{said}</Deleted> : said
 }
 
 interface BubbleProps {
   direction: 'in' | 'out' | 'note'
   first: boolean
   author: string
+  /** Whether the author is shown with the first message of a group of theirs. */
+  named?: boolean
   avatar: ReactNode
   text: string
+  menu?: ReactNode
+  below?: ReactNode
   foot: ReactNode
   testId: string
   children?: ReactNode
 }
 
-function Bubble({ direction, first, author, avatar, text, foot, testId, children }: BubbleProps) {
+function Bubble({ direction, first, author, named, avatar, text, menu, below, foot, testId, children }: BubbleProps) {
   const { t } = useTranslation()
   const ours = direction !== 'in'
   return (
-    <article data-testid={testId} data-direction={direction} className={cx('flex gap-2', first ? 'mt-3' : 'mt-0.5', ours && 'flex-row-reverse')}>
+    <article data-testid={testId} data-direction={direction} className={cx('group/message flex gap-2', first ? 'mt-3' : 'mt-0.5', ours && 'flex-row-reverse')}>
       <div className="w-6 shrink-0 pt-0.5">{first && avatar}</div>
       <div className={cx('flex max-w-[min(85%,60ch)] min-w-0 flex-col', ours ? 'items-end' : 'items-start')}>
-        <h2 className={first && direction === 'note' ? 'mb-1 flex items-center gap-1.5 text-xs text-ink-2' : 'sr-only'}>
+        <h2 className={first && (direction === 'note' || named) ? 'mb-1 flex items-center gap-1.5 text-xs text-ink-2' : 'sr-only'}>
           <bdi>{author}</bdi>
           {direction === 'note' && (
             <span className="inline-flex items-center gap-1">
@@ -112,8 +148,10 @@ function Bubble({ direction, first, author, avatar, text, foot, testId, children
           )}
           {children}
         </div>
+        {below}
         {foot}
       </div>
+      {menu}
     </article>
   )
 }
@@ -129,6 +167,11 @@ function Foot({ message }: { message: Message }) {
     <>
       <p className={cx('mt-0.5 flex items-center gap-1 text-xs', trouble ? 'text-danger' : 'text-ink-3')}>
         {message.direction === 'out' && message.staff && message.staff.id !== me && <bdi>{message.staff.name} ·</bdi>}
+        {message.elsewhere && (
+          <span className="inline-flex items-center gap-1" data-testid="elsewhere">
+            <Smartphone className="size-3" aria-hidden /> {t('message.elsewhere')} ·
+          </span>
+        )}
         <time dateTime={message.created_at} title={full(message.created_at)}>
           {clock(message.created_at)}
         </time>
@@ -210,6 +253,13 @@ export function OutgoingEntry({ item }: { item: Outgoing }) {
           </p>
         )
       }
-    />
+    >
+      {item.file && (
+        <p className="flex items-center gap-2 text-sm">
+          <Paperclip className="size-4 shrink-0" aria-hidden />
+          <bdi className="min-w-0 truncate">{item.file.name}</bdi>
+        </p>
+      )}
+    </Bubble>
   )
 }

@@ -42,7 +42,7 @@ export default function Recording({ attachment }: { attachment: Attachment }) {
     try {
       const link = document.createElement('a')
       link.href = await fetchSound()
-      link.download = `${attachment.id}.${attachment.media_type.split('/')[1] ?? 'bin'}`
+      link.download = attachment.file_name ?? `${attachment.id}.${attachment.media_type.split(/[/;]/)[1] ?? 'bin'}`
       link.click()
     } catch (error) {
       complain(error)

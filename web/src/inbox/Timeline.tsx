@@ -41,7 +41,13 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
                 </div>
               )}
               {entry.kind === 'message' && (
-                <MessageEntry message={entry.message} contact={conversation.contact} first={entry.first} last={entry.last} />
+                <MessageEntry
+                  message={entry.message}
+                  contact={conversation.contact}
+                  chat={conversation.channel === 'whatsapp' && !conversation.contact.address?.endsWith('@g.us')}
+                  first={entry.first}
+                  last={entry.last}
+                />
               )}
               {entry.kind === 'outgoing' && <OutgoingEntry item={entry.item} />}
             </li>

@@ -10,6 +10,10 @@ export interface Outgoing {
   conversation_id: string
   body: string
   kind: 'reply' | 'note'
+  /** The message that it answers. */
+  answers_id?: string
+  /** The file that goes with it. */
+  file?: { id: string; name: string }
   created_at: string
   /** `waiting`: the server did not answer; tried again by itself. `refused`: it said no, and why. */
   state: 'sending' | 'waiting' | 'refused'
@@ -41,12 +45,13 @@ function load(): Outgoing[] {
   }
 }
 
-export function send(conversationId: string, text: string, kind: 'reply' | 'note') {
+export function send(conversationId: string, text: string, kind: 'reply' | 'note', more: Pick<Outgoing, 'answers_id' | 'file'> = {}) {
   const item: Outgoing = {
     draft_key: crypto.randomUUID(),
     conversation_id: conversationId,
     body: text,
     kind,
+    ...more,
     created_at: new Date().toISOString(),
     state: 'sending',
     attempts: 0,
@@ -82,7 +87,7 @@ async function deliver(item: Outgoing) {
     const message = await body(
       api.POST('/api/v1/conversations/{id}/messages', {
         params: { path: { id: item.conversation_id } },
-        body: { body: item.body, draft_key: item.draft_key, kind: item.kind },
+        body: { body: item.body, draft_key: item.draft_key, kind: item.kind, answers_id: item.answers_id, upload_id: item.file?.id },
       }),
     )
     settle(message)

@@ -42,6 +42,8 @@ function together(a: Message, b: Message): boolean {
     a.author === b.author &&
     a.direction === b.direction &&
     a.staff?.id === b.staff?.id &&
+    a.sender?.address === b.sender?.address &&
+    a.elsewhere === b.elsewhere &&
     !a.call_id &&
     !b.call_id &&
     dayOf(a.created_at) === dayOf(b.created_at) &&
