@@ -15,6 +15,9 @@ use tracing::Instrument as _;
 
 /// From the request's headers to the answer's. Sockets and downloads go on after their headers.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// The same where a file comes in between, over somebody's slow line; its pieces have a limit of their own.
+const UPLOAD_LIMIT: Duration = Duration::from_mins(5);
+const UPLOADS: &str = "/api/v1/uploads";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What a page of the web app may load: our own origin. Component libraries write style elements, hence their exception.
@@ -36,9 +39,14 @@ pub(crate) async fn wrap(State(hub): State<Hub>, mut request: Request, next: Nex
     if let Ok(value) = HeaderValue::from_str(&id) {
         request.headers_mut().insert(REQUEST_ID, value);
     }
+    let limit = if route == UPLOADS {
+        UPLOAD_LIMIT
+    } else {
+        ANSWER_LIMIT
+    };
     let span = tracing::info_span!("request", request.id = %id, method = %method, route, tenant.id = tracing::field::Empty);
     let answered = async {
-        let answer = tokio::time::timeout(ANSWER_LIMIT, AssertUnwindSafe(next.run(request)).catch_unwind());
+        let answer = tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind());
         let answer = match answer.await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_panic)) => fault(

@@ -134,7 +134,11 @@ fn too_large() -> Error {
 /// The name without folders and without what a screen would not show.
 fn name(said: &str) -> Result<String> {
     let name = said.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
+    // Nor what would turn its ending round.
+    let is_shown = |letter: &char| {
+        !letter.is_control() && !matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let name: String = name.chars().filter(is_shown).collect();
     let name = name.trim();
     if (1..=NAME_MAX).contains(&name.chars().count()) {
         return Ok(name.to_owned());

@@ -172,6 +172,28 @@ impl Hold {
         tx.commit().await
     }
 
+    /// Nobody can fetch any more what was not fetched: the account is unlinked.
+    pub(super) async fn give_files_up(&self, tx: &mut Tx) -> Result<()> {
+        let lost = sqlx::query_scalar!(
+            r#"WITH lost AS (
+                 DELETE FROM session_media WHERE tenant_id = $1 AND session_id = $2 RETURNING attachment_id)
+               SELECT attachment_id AS "attachment_id!: AttachmentId" FROM lost"#,
+            self.tenant.uuid(),
+            self.session.uuid()
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        let failure = Failure {
+            code: "unlinked".to_owned(),
+            help: "The WhatsApp number was unlinked before this file was fetched. It can be opened on the phone."
+                .to_owned(),
+        };
+        for attachment in lost {
+            fetch::failed(tx, attachment, &failure).await?;
+        }
+        Ok(())
+    }
+
     /// It cannot be had, until somebody has it tried again.
     pub async fn file_failed(&self, hub: &Hub, due: &Due, failure: &Failure) -> Result<()> {
         let mut tx = self.tx(hub).await?;

@@ -220,6 +220,7 @@ impl Hold {
     pub async fn forget_all(&self, hub: &Hub) -> Result<()> {
         let mut tx = self.tx_alone(hub).await?;
         self.delete_all(&mut tx).await?;
+        self.give_files_up(&mut tx).await?;
         sqlx::query!(
             "UPDATE sessions SET phone = NULL, push_name = NULL, paired_at = NULL, desired = 'stopped'
              WHERE tenant_id = $1 AND id = $2",

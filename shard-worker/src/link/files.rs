@@ -139,7 +139,8 @@ pub(super) fn file_name(said: &str) -> Option<String> {
     let name = said.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name
         .chars()
-        .filter(|letter| !letter.is_control())
+        // Nor what would turn its ending round.
+        .filter(|letter| !letter.is_control() && !matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
         .take(NAME_MAX)
         .collect();
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
@@ -211,5 +212,76 @@ impl Seek for Spool {
 impl DownloadWriter for Spool {
     fn truncate(&mut self, len: u64) -> std::io::Result<()> {
         self.file.set_len(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(path: &str) -> DownloadParams {
+        DownloadParams::encrypted(path, &[1; 32], &[2; 32], &[3; 32], 4, MediaType::Image)
+    }
+
+    #[test]
+    fn a_message_cannot_name_the_host_its_file_is_fetched_from() {
+        for path in [
+            "@169.254.169.254/latest",
+            ".example.com/x",
+            ":8080/x",
+            "https://example.com/x",
+            "/v/x y",
+            "/v/x\r\nHost: example.com",
+            "",
+        ] {
+            assert!(Reference::of(&params(path)).is_none(), "{path}");
+        }
+        let image = wa::message::ImageMessage {
+            static_url: Some("https://example.com/x".to_owned()),
+            direct_path: Some("/v/t62/x".to_owned()),
+            media_key: Some(vec![1; 32]),
+            file_sha256: Some(vec![2; 32]),
+            file_enc_sha256: Some(vec![3; 32]),
+            ..Default::default()
+        };
+        let reference = Reference::of(&image).unwrap();
+        let fetched = reference.params().unwrap();
+        assert_eq!(
+            (fetched.static_url(), fetched.direct_path()),
+            (None, Some("/v/t62/x"))
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_larger_than_it_said_ends_at_the_limit() {
+        let is_over = Arc::<AtomicBool>::default();
+        let mut spool = Spool {
+            file: tempfile::tempfile().unwrap(),
+            at: 0,
+            is_over: Arc::clone(&is_over),
+        };
+        spool.seek(SeekFrom::Start(BYTES_MAX - 3)).unwrap();
+        assert_eq!(spool.write(b"abc").unwrap(), 3);
+        assert!(!is_over.load(Ordering::Relaxed));
+        assert!(spool.write(b"d").is_err());
+        assert!(is_over.load(Ordering::Relaxed));
+        // The next host begins from the start.
+        spool.truncate(0).unwrap();
+        spool.seek(SeekFrom::Start(0)).unwrap();
+        assert_eq!(spool.write(b"again").unwrap(), 5);
+    }
+
+    #[test]
+    fn names_and_types_are_what_a_header_and_a_screen_may_carry() {
+        assert_eq!(file_name("../../x/Quote 7.pdf").as_deref(), Some("Quote 7.pdf"));
+        assert_eq!(file_name("C:\\y\u{0}.exe").as_deref(), Some("y.exe"));
+        assert_eq!(file_name("offer\u{202e}fdp.exe").as_deref(), Some("offerfdp.exe"));
+        assert_eq!(file_name("a/"), None);
+        assert_eq!(
+            media_type(Some(&"audio/ogg; codecs=opus".to_owned())),
+            "audio/ogg; codecs=opus"
+        );
+        assert_eq!(media_type(Some(&"image/png\r\nX: y".to_owned())), "");
+        assert_eq!(media_type(None), "");
     }
 }

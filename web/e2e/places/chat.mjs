@@ -118,14 +118,14 @@ test('chat: staff react, answer, change and take back', async (browser) => {
   const page = await open(browser)
   const asked = await asChat(page)
   await into(page)
-  const row = (text) => page.getByTestId('message').filter({ hasText: text })
+  const row = (text) => page.getByTestId('message').filter({ hasText: text }).first()
   const menu = async (text) => {
     await row(text).hover()
     await row(text).getByTestId('message-menu').click()
   }
   await menu('Do you have the blue one')
   await shoot(page, 'chat-menu-1440')
-  await page.getByRole('button', { name: '❤️' }).click()
+  await page.getByRole('menuitemcheckbox', { name: '❤️' }).click()
   await eventually('the sign is sent', () => asked.some((each) => each.deed === 'PUT' && each.emoji === '❤️'))
   await menu('Do you have the blue one')
   await page.getByRole('menuitem', { name: 'Reply to this' }).click()

@@ -1,5 +1,6 @@
 // What one may do to a message of a chat: react, answer, change, take back. Beside the bubble, there when one is near it.
 import { Copy, EllipsisVertical, Pencil, Reply, Trash2 } from 'lucide-react'
+import { DropdownMenu } from 'radix-ui'
 import { useState } from 'react'
 import type { Message } from '@/api/model'
 import { useSession } from '@/api/session'
@@ -23,13 +24,13 @@ export function ChatMenu({ message }: { message: Message }) {
         align="end"
         trigger={<IconButton label={t('message.actions')} icon={<EllipsisVertical className="size-4" />} className="size-6" data-testid="message-menu" />}
       >
-        {open && <Items message={message} close={() => setOpen(false)} />}
+        {open && <Items message={message} />}
       </Menu>
     </div>
   )
 }
 
-function Items({ message, close }: { message: Message; close: () => void }) {
+function Items({ message }: { message: Message }) {
   const { t } = useTranslation()
   // When it was opened decides; the server has the last word.
   const [can] = useState(() => possible(message, Date.now()))
@@ -39,22 +40,18 @@ function Items({ message, close }: { message: Message; close: () => void }) {
       {can.react && (
         <>
           <MenuLabel>{t('message.react')}</MenuLabel>
-          <div role="group" aria-label={t('message.react')} className="flex gap-0.5 px-1 pb-1">
+          <DropdownMenu.Group className="flex gap-0.5 px-1 pb-1" aria-label={t('message.react')}>
             {EMOJI.map((emoji) => (
-              <button
+              <DropdownMenu.CheckboxItem
                 key={emoji}
-                type="button"
-                aria-pressed={emoji === ours}
-                className="inline-flex size-8 items-center justify-center rounded text-lg hover:bg-hover aria-pressed:bg-selected"
-                onClick={() => {
-                  void react(message, emoji === ours ? '' : emoji)
-                  close()
-                }}
+                checked={emoji === ours}
+                className="inline-flex size-8 cursor-pointer items-center justify-center rounded text-lg outline-none data-highlighted:bg-selected data-[state=checked]:bg-selected"
+                onSelect={() => void react(message, emoji === ours ? '' : emoji)}
               >
                 {emoji}
-              </button>
+              </DropdownMenu.CheckboxItem>
             ))}
-          </div>
+          </DropdownMenu.Group>
           <MenuLine />
         </>
       )}

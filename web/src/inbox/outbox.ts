@@ -58,8 +58,12 @@ export function send(conversationId: string, text: string, kind: 'reply' | 'note
     problem: null,
   }
   useOutbox.setState(({ items }) => ({ items: [...items, item].slice(-OUTBOX_MAX) }))
-  void deliver(item)
+  // One after the other: three pictures arrive in the order they were chosen in.
+  const before = last.get(conversationId) ?? Promise.resolve()
+  last.set(conversationId, before.then(() => deliver(item)))
 }
+
+const last = new Map<string, Promise<void>>()
 
 export function retryOutgoing(draftKey: string) {
   const item = useOutbox.getState().items.find((each) => each.draft_key === draftKey)
