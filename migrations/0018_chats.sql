@@ -41,11 +41,14 @@ ALTER TABLE messages
     -- A place or somebody's card, where it is one.
     ADD COLUMN card jsonb,
     ADD COLUMN edited_at timestamptz,
-    -- Taken back, and by which side. The words stay on record.
+    -- Taken back, by which side and, where it was done here, by whom. The words stay on record.
     ADD COLUMN deleted_at timestamptz,
-    ADD COLUMN deleted_by text;
+    ADD COLUMN deleted_by text,
+    ADD COLUMN deleted_staff_id uuid;
 ALTER TABLE messages
     ADD CONSTRAINT messages_deleted_check CHECK ((deleted_at IS NULL) = (deleted_by IS NULL)) NOT VALID,
+    ADD CONSTRAINT messages_deleted_staff_fkey FOREIGN KEY (tenant_id, deleted_staff_id)
+        REFERENCES staff (tenant_id, id) NOT VALID,
     ADD CONSTRAINT messages_answers_fkey FOREIGN KEY (tenant_id, answers_id) REFERENCES messages (tenant_id, id) NOT VALID;
 
 -- What a message said before it was changed.

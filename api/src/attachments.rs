@@ -1,5 +1,6 @@
 //! Serving attachments: whole, or the part a player asks for.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -116,7 +117,8 @@ fn encoded(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string does not fail.
+            write!(encoded, "%{byte:02X}").ok();
         }
     }
     encoded

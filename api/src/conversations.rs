@@ -9,6 +9,7 @@ use hub::error::{Error, Result};
 use hub::ids::ConversationId;
 use hub::inbox::Channel;
 use hub::principal::Principal;
+use hub::session::attention::{self, Doing};
 use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<Hub> {
         .routes(routes!(counts))
         .routes(routes!(get, update))
         .routes(routes!(seen))
+        .routes(routes!(attend))
 }
 
 /// Which conversations, and which page of them.
@@ -124,5 +126,26 @@ async fn seen(
     Path(id): Path<ConversationId>,
 ) -> Result<StatusCode> {
     conversation::seen(&hub, &principal, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What somebody does at a conversation.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Attending {
+    /// What they do just now.
+    doing: Doing,
+}
+
+/// Says what who asks does at a WhatsApp chat just now, for the other side to see: that we are here, and that we write.
+#[utoipa::path(post, path = "/conversations/{id}/attention", tag = "conversations", operation_id = "attend_conversation",
+    params(("id" = ConversationId, Path)), request_body = Attending, responses((status = 204)))]
+async fn attend(
+    principal: Principal,
+    State(hub): State<Hub>,
+    Path(id): Path<ConversationId>,
+    Json(attending): Json<Attending>,
+) -> Result<StatusCode> {
+    attention::tell(&hub, &principal, id, attending.doing).await?;
     Ok(StatusCode::NO_CONTENT)
 }

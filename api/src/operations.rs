@@ -107,6 +107,7 @@ pub const OPERATIONS: &[Operation] = &[
     needs(ReadOnly, "GET", "/conversations/{id}"),
     needs(Role::Staff, "PATCH", "/conversations/{id}"),
     needs(ReadOnly, "POST", "/conversations/{id}/seen"),
+    needs(Role::Staff, "POST", "/conversations/{id}/attention"),
     // messages
     needs(ReadOnly, "GET", "/conversations/{id}/messages"),
     needs(Role::Staff, "POST", "/conversations/{id}/messages"),

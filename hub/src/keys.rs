@@ -1,6 +1,6 @@
 //! Every Redis key and channel name. Keys that one script touches share a hash tag, so that a cluster keeps them together.
 
-use crate::ids::{CallId, TenantId};
+use crate::ids::{CallId, SessionId, TenantId};
 use crate::job::Queue;
 use crate::job::stream::Lane;
 
@@ -87,6 +87,11 @@ pub(crate) fn leader(name: &str) -> String {
 
 /// Wakes the workers of shards: a session to start, something to send. Carries nothing.
 pub const SHARD_NUDGES: &str = "sb:shards:nudges";
+
+/// Carries what staff do at a session's chats just now to the worker that holds it.
+pub fn attention_channel(session: SessionId) -> String {
+    format!("sb:{{session:{session}}}:attention")
+}
 
 /// Carries a pairing's codes to the one process whose staff member watches it. The id is random and lives for minutes.
 pub fn pairing_channel(pairing: &str) -> String {

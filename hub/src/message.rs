@@ -169,6 +169,8 @@ pub struct Deletion {
     pub at: Timestamp,
     /// By which side.
     pub by: Author,
+    /// By whom, where it was done here.
+    pub name: Option<String>,
 }
 
 /// One message or note, complete.

@@ -2,6 +2,7 @@
 //! wants ([`Desired`]) and what the worker sees ([`Observed`]) are two things: a lost connection never changes the first,
 //! and nothing but a person's word removes what a session has stored.
 
+pub mod attention;
 pub mod health;
 pub mod hold;
 pub mod inbound;

@@ -4,11 +4,13 @@
 //! fleet.rs     which shards are ours: heartbeat, plan, claim, renew, hand over
 //! minder.rs    one task a session: what a person wants, what is seen, and the way from one to the other
 //! link.rs      one connection; the only part that knows the library
+//! attention.rs what staff do at a chat, as the other side sees it
 //! fetcher.rs   files that came with messages, each in its own time
 //! sender.rs    what goes out, in order, each under the id that was chosen with its row
 //! pacing.rs    how fast: as a person would write, and to how many strangers
 //! ```
 
+mod attention;
 mod fetcher;
 mod fleet;
 mod held;

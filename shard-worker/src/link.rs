@@ -12,6 +12,7 @@ mod http;
 mod order;
 mod reach;
 mod said;
+mod showing;
 mod store;
 mod transport;
 mod upload;

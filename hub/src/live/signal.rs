@@ -6,7 +6,7 @@ use serde_json::value::to_raw_value;
 use super::message::Sent;
 use super::outbox::Item;
 use crate::Hub;
-use crate::ids::{CallId, TenantId};
+use crate::ids::{CallId, ConversationId, TenantId};
 
 /// What is true only now. Lossy and coalesced: of two about the same thing only the later one need arrive.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,22 @@ pub enum Signal {
         /// The turn it will become.
         turn_ordinal: i32,
     },
+    /// What a contact does in their chat.
+    #[serde(rename = "contact.typing")]
+    ContactTyping {
+        /// Whose.
+        conversation_id: ConversationId,
+        /// `typing`, `recording` or `nothing`.
+        doing: &'static str,
+    },
+    /// Whether a contact has their chats open.
+    #[serde(rename = "contact.presence")]
+    ContactPresence {
+        /// Whose.
+        conversation_id: ConversationId,
+        /// Whether they have.
+        online: bool,
+    },
 }
 
 impl Signal {
@@ -41,6 +57,8 @@ impl Signal {
         match self {
             Self::CallLevel { call_id, .. } => format!("level:{call_id}"),
             Self::CallPartial { call_id, speaker, .. } => format!("partial:{call_id}:{speaker}"),
+            Self::ContactTyping { conversation_id, .. } => format!("contact-typing:{conversation_id}"),
+            Self::ContactPresence { conversation_id, .. } => format!("contact-presence:{conversation_id}"),
         }
     }
 }

@@ -92,16 +92,23 @@ pub(crate) async fn reword(tx: &mut Tx, target: &Target, body: &str, at: Timesta
 }
 
 /// It is taken back by one side; what it said stays on record.
-pub(crate) async fn take_back(tx: &mut Tx, target: &Target, by: Author, at: Timestamp) -> Result<()> {
+pub(crate) async fn take_back(
+    tx: &mut Tx,
+    target: &Target,
+    by: Author,
+    staff: Option<StaffId>,
+    at: Timestamp,
+) -> Result<()> {
     if target.is_deleted {
         return Ok(());
     }
     sqlx::query!(
-        "UPDATE messages SET deleted_at = $3, deleted_by = $4 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE messages SET deleted_at = $3, deleted_by = $4, deleted_staff_id = $5 WHERE tenant_id = $1 AND id = $2",
         tx.tenant().uuid(),
         target.id.uuid(),
         at as _,
-        by.as_str()
+        by.as_str(),
+        staff.map(StaffId::uuid)
     )
     .execute(&mut **tx)
     .await?;

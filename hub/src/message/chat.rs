@@ -195,7 +195,7 @@ pub async fn delete(hub: &Hub, by: &Principal, id: MessageId) -> Result<Message>
     place.may_change(by, DELETE_LIMIT, now)?;
     let target = Target::lock(&mut tx, id).await?;
     if !target.is_deleted {
-        take_back(&mut tx, &target, Author::Staff, now).await?;
+        take_back(&mut tx, &target, Author::Staff, by.staff_id(), now).await?;
         let order = Order::Delete {
             chat: place.chat,
             target: place.item,
@@ -310,7 +310,7 @@ async fn undo(tx: &mut Tx, order: &Order, target: &Target) -> Result<()> {
         }
         _ => {
             sqlx::query!(
-                "UPDATE messages SET deleted_at = NULL, deleted_by = NULL WHERE tenant_id = $1 AND id = $2",
+                "UPDATE messages SET deleted_at = NULL, deleted_by = NULL, deleted_staff_id = NULL WHERE tenant_id = $1 AND id = $2",
                 tenant,
                 id
             )

@@ -30,6 +30,7 @@ pub(super) struct Row {
     pub(super) versions: Json<Vec<Version>>,
     pub(super) deleted_at: Option<Timestamp>,
     pub(super) deleted_by: Option<Author>,
+    pub(super) deleted_name: Option<String>,
     pub(super) state: State,
     pub(super) failure_code: Option<String>,
     pub(super) failure_help: Option<String>,
@@ -62,7 +63,9 @@ macro_rules! rows {
                  COALESCE((SELECT jsonb_agg(jsonb_build_object('body', v.body, 'until', v.until) ORDER BY v.id)
                   FROM message_versions v WHERE v.tenant_id = m.tenant_id AND v.message_id = m.id), '[]')
                    AS "versions!: Json<Vec<Version>>",
-                 m.deleted_at, m.deleted_by AS "deleted_by: Author", m.state AS "state: State", m.failure_code,
+                 m.deleted_at, m.deleted_by AS "deleted_by: Author",
+                 (SELECT ds.name FROM staff ds WHERE ds.tenant_id = m.tenant_id AND ds.id = m.deleted_staff_id)
+                   AS "deleted_name", m.state AS "state: State", m.failure_code,
                  m.failure_help, m.call_id, m.segments, m.draft_key, m.created_at, m.sent_at
                FROM messages m LEFT JOIN staff s ON s.tenant_id = m.tenant_id AND s.id = m.staff_id
                WHERE m.tenant_id = $1 AND "# + $rest,
@@ -94,10 +97,11 @@ impl Row {
             reactions: self.reactions.0,
             edited_at: self.edited_at,
             versions: self.versions.0,
-            deletion: self
-                .deleted_at
-                .zip(self.deleted_by)
-                .map(|(at, by)| Deletion { at, by }),
+            deletion: self.deleted_at.zip(self.deleted_by).map(|(at, by)| Deletion {
+                at,
+                by,
+                name: self.deleted_name,
+            }),
             state: self.state,
             failure: self
                 .failure_code

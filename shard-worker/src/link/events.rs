@@ -6,15 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hub::Hub;
+use hub::ids::ConversationId;
+use hub::live::{self, Signal};
 use hub::message::State;
 use hub::session::Hold;
 use tokio::sync::{mpsc, oneshot};
 use whatsapp_rust::Jid;
 use whatsapp_rust::pair_code::PairCodeRejection;
 use whatsapp_rust::wacore::types::events::{
-    ConnectFailureReason, Event, EventHandler, EventInterest, EventKind, PairingCodeError, Receipt,
+    ChatPresenceUpdate, ConnectFailureReason, Event, EventHandler, EventInterest, EventKind,
+    PairingCodeError, Receipt,
 };
-use whatsapp_rust::wacore::types::presence::ReceiptType;
+use whatsapp_rust::wacore::types::presence::{ChatPresence, ChatPresenceMedia, ReceiptType};
 use whatsapp_rust::wacore_binary::JidExt as _;
 
 use super::address::{names_of, number_of};
@@ -73,11 +76,18 @@ impl Answers {
     }
 }
 
-/// What the other side's devices say of messages of ours.
-pub(super) struct Report {
-    chat: Jid,
-    wire_ids: Vec<String>,
-    state: State,
+/// What the other side's devices say.
+pub(super) enum Report {
+    /// Of messages of ours.
+    Tick {
+        chat: Jid,
+        wire_ids: Vec<String>,
+        state: State,
+    },
+    /// That somebody writes, or speaks, or stopped.
+    Typing { chat: Jid, doing: &'static str },
+    /// That somebody has their chats open, or not any more.
+    Presence { who: Jid, online: bool },
 }
 
 /// The ends of a sorter.
@@ -124,11 +134,30 @@ impl Sorter {
         if receipt.source.is_from_me || receipt.source.chat.is_group() {
             return;
         }
-        let report = Report {
+        self.pass_on(Report::Tick {
             chat: receipt.source.chat.clone(),
             wire_ids: receipt.message_ids.clone(),
             state,
+        });
+    }
+
+    fn typing(&self, update: &ChatPresenceUpdate) {
+        let source = &update.source;
+        if source.is_from_me || source.chat.is_group() {
+            return;
+        }
+        let doing = match (update.state, update.media) {
+            (ChatPresence::Paused, _) => "nothing",
+            (ChatPresence::Composing, ChatPresenceMedia::Audio) => "recording",
+            (ChatPresence::Composing, ChatPresenceMedia::Text) => "typing",
         };
+        self.pass_on(Report::Typing {
+            chat: source.chat.clone(),
+            doing,
+        });
+    }
+
+    fn pass_on(&self, report: Report) {
         if self.reports.try_send(report).is_err() {
             metrics::counter!("switchboard_session_reports_lost_total").increment(1);
         }
@@ -156,6 +185,11 @@ impl EventHandler for Sorter {
                 }
             }
             Event::Receipt(receipt) => self.report(receipt),
+            Event::ChatPresence(update) => self.typing(update),
+            Event::Presence(update) => self.pass_on(Report::Presence {
+                who: update.from.clone(),
+                online: !update.unavailable,
+            }),
             Event::ServerAck(ack) if ack.class.as_deref() == Some("message") => {
                 self.answers.answer(&ack.id, ack.error.clone());
             }
@@ -178,6 +212,8 @@ impl EventHandler for Sorter {
             EventKind::PairSuccess,
             EventKind::PairPasskeyRequest,
             EventKind::Receipt,
+            EventKind::ChatPresence,
+            EventKind::Presence,
             EventKind::ServerAck,
             EventKind::StreamReplaced,
             EventKind::LoggedOut,
@@ -233,7 +269,7 @@ fn code_refusal(error: &PairingCodeError) -> &'static str {
     }
 }
 
-/// Writes reports down, in their order, until the connection is gone.
+/// Writes ticks down, in their order, and tells screens the rest, until the connection is gone.
 pub(super) async fn write_reports(
     hub: Hub,
     hold: Hold,
@@ -241,19 +277,70 @@ pub(super) async fn write_reports(
     mut reports: mpsc::Receiver<Report>,
 ) {
     while let Some(report) = reports.recv().await {
-        for name in names_of(&store, &report.chat).await {
-            match hold.report(&hub, &name, &report.wire_ids, report.state).await {
-                Ok(()) => {}
-                Err(hub::Error::Stale) => return,
-                Err(fault) => {
-                    metrics::counter!("switchboard_session_reports_lost_total").increment(1);
-                    tracing::warn!(
-                        error = %crate::held::chain(&fault),
-                        session.id = %hold.session,
-                        "Could not write a report down"
-                    );
-                }
+        let done = match &report {
+            Report::Tick {
+                chat,
+                wire_ids,
+                state,
+            } => tick(&hub, &hold, &store, chat, wire_ids, *state).await,
+            Report::Typing { chat, doing } => {
+                let doing = *doing;
+                let told = |conversation_id| Signal::ContactTyping {
+                    conversation_id,
+                    doing,
+                };
+                tell(&hub, &hold, &store, chat, told).await
+            }
+            Report::Presence { who, online } => {
+                let online = *online;
+                let told = |conversation_id| Signal::ContactPresence {
+                    conversation_id,
+                    online,
+                };
+                tell(&hub, &hold, &store, who, told).await
+            }
+        };
+        match done {
+            Ok(()) => {}
+            Err(hub::Error::Stale) => return,
+            Err(fault) => {
+                metrics::counter!("switchboard_session_reports_lost_total").increment(1);
+                tracing::warn!(
+                    error = %crate::held::chain(&fault),
+                    session.id = %hold.session,
+                    "Could not write a report down"
+                );
             }
         }
     }
+}
+
+async fn tick(
+    hub: &Hub,
+    hold: &Hold,
+    store: &Store,
+    chat: &Jid,
+    wire_ids: &[String],
+    state: State,
+) -> hub::Result<()> {
+    for name in names_of(store, chat).await {
+        hold.report(hub, &name, wire_ids, state).await?;
+    }
+    Ok(())
+}
+
+/// Screens hear of chats that are conversations; of others nobody knows.
+async fn tell(
+    hub: &Hub,
+    hold: &Hold,
+    store: &Store,
+    chat: &Jid,
+    signal: impl Fn(ConversationId) -> Signal,
+) -> hub::Result<()> {
+    for name in names_of(store, chat).await {
+        if let Some(conversation) = hold.conversation_of(hub, &name).await? {
+            live::signal(hub, hold.tenant, &signal(conversation));
+        }
+    }
+    Ok(())
 }

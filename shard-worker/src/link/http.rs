@@ -102,7 +102,9 @@ impl Read for Body {
             }
         }
         let count = into.len().min(self.piece.len());
-        self.piece.split_to(count).copy_to_slice(&mut into[..count]);
+        self.piece
+            .split_to(count)
+            .copy_to_slice(into.split_at_mut(count).0);
         Ok(count)
     }
 }

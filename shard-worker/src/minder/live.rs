@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Minding;
+use crate::attention;
 use crate::fetcher::Fetcher;
 use crate::link::{End, Link, News, Opening};
 use crate::{pacing, sender};
@@ -246,6 +247,13 @@ impl Live<'_> {
             stop: self.stop_sender.clone(),
         };
         minding.hub.tasks.spawn("session.fetcher", fetcher.run());
+        let showing = attention::run(
+            minding.hub.clone(),
+            minding.hold.clone(),
+            Arc::clone(&self.link),
+            self.stop_sender.clone(),
+        );
+        minding.hub.tasks.spawn("session.attention", showing);
     }
 
     async fn note_heard(&mut self) -> hub::Result<()> {

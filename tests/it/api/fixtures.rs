@@ -84,6 +84,13 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         ),
         line("POST", "/conversations/{id}/seen", "conversations", none(), 204),
         line(
+            "POST",
+            "/conversations/{id}/attention",
+            "conversations",
+            json!({ "doing": "looking" }),
+            204,
+        ),
+        line(
             "GET",
             "/conversations/{id}/messages",
             "conversations",

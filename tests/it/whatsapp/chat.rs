@@ -8,6 +8,7 @@ use hub::ids::{ConversationId, MessageId, UploadId};
 use hub::message::{self, Author, Card, Direction, Draft, DraftKind, Message, State};
 use hub::role::Role;
 use hub::session::SessionChange;
+use hub::session::attention::{self, Doing};
 use hub::testing::SignedIn;
 use hub::upload::{self, Upload};
 
@@ -208,7 +209,8 @@ async fn what_staff_do_to_a_message_reaches_the_customer() {
         "a colleague's is a colleague's"
     );
     let gone = message::delete(hub, by, answer.id).await.unwrap();
-    assert_eq!(gone.deletion.unwrap().by, Author::Staff);
+    let deletion = gone.deletion.unwrap();
+    assert_eq!((deletion.by, deletion.name.is_some()), (Author::Staff, true));
     let got = chat
         .ann
         .received(patience(), |message| message["kind"] == "deletion")
@@ -445,5 +447,49 @@ async fn a_group_shows_who_said_it_and_is_not_written_to() {
         0,
         "only who wants groups has them"
     );
+    chat.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_see_who_is_here_and_who_writes_and_nothing_is_stored() {
+    let chat = Chat::begin().await;
+    let (hub, by, conversation) = (
+        &chat.shop.world.hub,
+        &chat.mia.principal,
+        chat.first.conversation_id,
+    );
+    chat.ann.watch(here()).await.unwrap();
+    let tell = async |doing| attention::tell(hub, by, conversation, doing).await.unwrap();
+    let sees = async |kind: &'static str, key: &'static str, value: serde_json::Value| {
+        let fits = |news: &serde_json::Value| news[key] == value;
+        chat.ann.heard(kind, patience(), fits).await.unwrap();
+    };
+    tell(Doing::Typing).await;
+    sees("presence", "here", true.into()).await;
+    sees("typing", "state", "composing".into()).await;
+    tell(Doing::Nothing).await;
+    sees("typing", "state", "paused".into()).await;
+    sees("presence", "here", false.into()).await;
+
+    let mut screens = hub
+        .relay
+        .follow(hub::keys::live_channel(chat.shop.tenant))
+        .await
+        .unwrap();
+    let mut shows = async |words: [String; 2]| {
+        let seen = async {
+            loop {
+                let told = String::from_utf8_lossy(&screens.next().await).into_owned();
+                if words.iter().all(|word| told.contains(word.as_str())) {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(patience().0, seen).await.unwrap();
+    };
+    chat.ann.typing(HERE, "recording").await.unwrap();
+    shows(["contact.typing".to_owned(), "recording".to_owned()]).await;
+    chat.ann.typing(HERE, "paused").await.unwrap();
+    shows(["contact.typing".to_owned(), format!("{conversation}")]).await;
     chat.end().await;
 }

@@ -28,25 +28,33 @@ fn file(kind: &str, mime: &str, name: Option<&str>, bytes: &[u8], caption: Optio
     }
 }
 
+/// Asks until there is an answer.
+async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+    let wait = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, wait).await;
+    waited.unwrap_or_else(|_| panic!("never: {what}"))
+}
+
 impl Shop {
     /// The message that a customer's item became.
     pub(super) async fn message_of(&self, wire_id: &str) -> Message {
-        let find = async {
-            loop {
-                let found: Option<uuid::Uuid> =
-                    sqlx::query_scalar("SELECT id FROM messages WHERE provider_id LIKE '%:' || $1")
-                        .bind(wire_id)
-                        .fetch_optional(&mut self.admin().await)
-                        .await
-                        .unwrap();
-                if let Some(id) = found {
-                    return MessageId::from(id);
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        let id = tokio::time::timeout(PATIENCE, find).await.expect("a message");
-        self.message(id).await
+        let id = eventually("a message", async || {
+            let found: Option<uuid::Uuid> =
+                sqlx::query_scalar("SELECT id FROM messages WHERE provider_id LIKE '%:' || $1")
+                    .bind(wire_id)
+                    .fetch_optional(&mut self.admin().await)
+                    .await
+                    .unwrap();
+            found
+        });
+        self.message(MessageId::from(id.await)).await
     }
 
     pub(super) async fn message(&self, id: MessageId) -> Message {
@@ -63,20 +71,8 @@ impl Shop {
         what: &str,
         fits: impl Fn(&Message) -> bool,
     ) -> Message {
-        let last = std::sync::Mutex::new(None);
-        let wait = async {
-            loop {
-                let message = self.message(id).await;
-                if fits(&message) {
-                    return message;
-                }
-                *last.lock().unwrap() = Some(message);
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, wait)
-            .await
-            .unwrap_or_else(|_| panic!("it never was {what}: {:?}", last.lock().unwrap()))
+        let ask = async || Some(self.message(id).await).filter(|message| fits(message));
+        eventually(what, ask).await
     }
 
     async fn bytes(&self, id: AttachmentId) -> Vec<u8> {

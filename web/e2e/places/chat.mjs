@@ -44,7 +44,7 @@ function chat(conversation, me) {
     message({ ...ours, body: 'Two left. Shall I keep one for you?', sent_at: ago(3), answers: { id: asked.id, direction: 'in', name: null, body: asked.body, file: null }, reactions: [{ emoji: '👍', ours: false, name: null, at: ago(2) }] }),
     message({ body: '📍 Harbour gate', card: { type: 'place', latitude: 52.5163, longitude: 13.3777, name: 'Harbour gate' } }),
     message({ body: '👤 Ben', card: { type: 'person', name: 'Ben Harper', phones: ['+15550107'] } }),
-    message({ body: 'Never mind, wrong chat', deletion: { at: ago(20), by: 'contact' } }),
+    message({ body: 'Never mind, wrong chat', deletion: { at: ago(20), by: 'contact', name: null } }),
     message({ ...ours, staff: null, body: 'I am at the gate already.', elsewhere: true, sent_at: ago(10) }),
     message({ body: '', attachments: [file({ file_name: 'Invoice 7.pdf' }), file({ kind: 'video', media_type: 'video/mp4', state: 'waiting' })] }),
     message({ body: 'And this', attachments: [file({ kind: 'image', state: 'failed', failure: { code: 'too_large', help: 'The file is larger than 64 MB. Ask the customer for a smaller one, or for a link to it.' } })] }),

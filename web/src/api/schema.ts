@@ -372,6 +372,23 @@ export interface paths {
         patch: operations["update_conversation"];
         trace?: never;
     };
+    "/api/v1/conversations/{id}/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what who asks does at a WhatsApp chat just now, for the other side to see: that we are here, and that we write. */
+        post: operations["attend_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/conversations/{id}/messages": {
         parameters: {
             query?: never;
@@ -1249,6 +1266,11 @@ export interface components {
          * @enum {string}
          */
         AttachmentState: "waiting" | "stored" | "failed";
+        /** @description What somebody does at a conversation. */
+        Attending: {
+            /** @description What they do just now. */
+            doing: components["schemas"]["Doing"];
+        };
         /** @description Opens a call's audio once, within thirty seconds. */
         AudioTicket: {
             /** @description To be shown in the socket's first frame. */
@@ -1523,6 +1545,8 @@ export interface components {
             at: components["schemas"]["Timestamp"];
             /** @description By which side. */
             by: components["schemas"]["Author"];
+            /** @description By whom, where it was done here. */
+            name?: string | null;
         };
         /** @description How a visitor's page reaches the agent. */
         DemoCall: {
@@ -1555,6 +1579,11 @@ export interface components {
          * @enum {string}
          */
         Direction: "in" | "out" | "note";
+        /**
+         * @description What somebody does at a chat.
+         * @enum {string}
+         */
+        Doing: "looking" | "typing" | "nothing";
         /** @description What staff want to say. */
         Draft: {
             answers_id?: components["schemas"]["MessageId"] | null;
@@ -3581,6 +3610,38 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ForStaff"];
                 };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attend_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["ConversationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Attending"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as RFC 9457 problem details. */
             default: {

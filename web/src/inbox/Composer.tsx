@@ -14,6 +14,7 @@ import { Button, IconButton } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { Kbd, MOD } from '@/ui/Kbd'
 import { markSeen } from './actions'
+import { useTyping } from './attention'
 import { About, Files, sendAll, useFiles } from './ComposerParts'
 import { edit, leave, useAbout, useBegun } from './message-actions'
 import { draftOf, keepDraft, type Outgoing } from './outbox'
@@ -48,6 +49,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
     element.style.height = `${element.scrollHeight}px`
   }, [text])
   useTypingSignal(conversation.id, draft)
+  const saysTyping = useTyping(conversation)
   const files = useFiles(chat || shown === 'note')
   const picker = useRef<HTMLInputElement>(null)
   // Who wants to answer or change a message wants to write.
@@ -114,7 +116,10 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
             aria-label={shown === 'note' ? t('composer.note_label') : t('composer.reply_label')}
             placeholder={shown === 'note' ? t('composer.note_placeholder') : chat ? t('composer.whatsapp_placeholder') : t('composer.reply_placeholder')}
             className="scroll-thin block max-h-[40vh] w-full resize-none bg-transparent px-3 py-2 text-base outline-none focus-visible:outline-none"
-            onChange={(event) => setText(event.target.value)}
+            onChange={(event) => {
+              setText(event.target.value)
+              if (shown === 'reply' && event.target.value) saysTyping()
+            }}
             onPaste={(event) => {
               const pasted = [...event.clipboardData.files]
               if (files.add(pasted)) event.preventDefault()

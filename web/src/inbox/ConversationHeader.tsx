@@ -2,6 +2,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { ArrowLeft, CircleCheck, PanelRight, RotateCcw, UserRoundPlus, UserRoundX } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
 import { staffQuery } from '@/api/queries'
@@ -46,10 +47,12 @@ export function ConversationHeader({ conversation, details, onDetails, assigning
         <p className="flex items-center gap-1.5 truncate text-xs text-ink-3">
           <ChannelIcon channel={conversation.channel} className="size-3.5 shrink-0" />
           {contact.name && contact.address && <Address className="truncate">{contact.address}</Address>}
-          <span className="truncate max-sm:hidden">
-            {contact.name && '· '}
-            <bdi>{conversation.inbox.name}</bdi>
-          </span>
+          <ContactNow conversationId={conversation.id}>
+            <span className="truncate max-sm:hidden">
+              {contact.name && '· '}
+              <bdi>{conversation.inbox.name}</bdi>
+            </span>
+          </ContactNow>
         </p>
       </div>
       <Viewers conversationId={conversation.id} />
@@ -66,6 +69,21 @@ export function ConversationHeader({ conversation, details, onDetails, assigning
       </Hint>
       <IconButton label={t('contact.panel')} shortcut="I" pressed={details} icon={<PanelRight className="mirror-rtl size-4" />} onClick={onDetails} />
     </header>
+  )
+}
+
+/** What the contact does in their chat just now; else what usually stands there. */
+function ContactNow({ conversationId, children }: { conversationId: string; children: ReactNode }) {
+  const { t } = useTranslation()
+  const now = useSignals((state) => state.contacts[conversationId])
+  const words = now && now.doing !== 'nothing' ? t(`conversation.contact_${now.doing}`) : now?.online ? t('conversation.contact_online') : null
+  return (
+    <>
+      {words ? '· ' : children}
+      <span role="status" data-testid="contact-now">
+        {words}
+      </span>
+    </>
   )
 }
 

@@ -11,6 +11,7 @@ import { type Command, useOffer } from '@/shell/commands'
 import { cx } from '@/ui/cx'
 import { Bone, Empty, Loading, Trouble } from '@/ui/State'
 import { assignToMe, held, markSeen, setStatus } from './actions'
+import { useLooking } from './attention'
 import { Composer, type ComposerHandle } from './Composer'
 import { ConversationHeader } from './ConversationHeader'
 import { Timeline, TimelineSkeleton } from './Timeline'
@@ -31,6 +32,7 @@ function Conversation({ id }: { id: string }) {
   const [assigning, setAssigning] = useState(false)
   useViewing(id)
   useSeen(conversation)
+  useLooking(conversation)
   useConversationKeys(id, composer, () => setAssigning(true), () => setDetails((now) => !now))
 
   if (query.error && !conversation) {

@@ -108,7 +108,7 @@ export function Deleted({ message, children }: { message: Message; children: Rea
     <div data-testid="deleted">
       <p className="flex flex-wrap items-center gap-x-2 text-sm text-ink-2 italic">
         <Ban className="size-3.5" aria-hidden />
-        <span title={message.deletion ? full(message.deletion.at) : undefined}>{t(by)}</span>
+        <span title={message.deletion ? full(message.deletion.at) : undefined}>{message.deletion?.name ? t('message.deleted_by', { name: message.deletion.name }) : t(by)}</span>
         <button type="button" className="text-xs not-italic underline" aria-expanded={shown} onClick={() => setShown((now) => !now)}>
           {t(shown ? 'message.hide_record' : 'message.show_record')}
         </button>

@@ -75,7 +75,7 @@ export function edit(message: Message, words: string) {
 }
 
 export function remove(message: Message) {
-  const deletion = { at: new Date().toISOString(), by: 'staff' as const }
+  const deletion = { at: new Date().toISOString(), by: 'staff' as const, name: useSession.getState().me?.staff.name ?? null }
   return confirm(message, { deletion }, () => body(api.DELETE('/api/v1/messages/{id}', { params: { path: { id: message.id } } })))
 }
 

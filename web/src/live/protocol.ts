@@ -33,6 +33,8 @@ interface SignalKinds {
   typing: { conversation_id: string; staff: Person; draft: string }
   viewing: { conversation_id: string; staff: Person; viewing: boolean }
   presence: { staff: Person; state: 'online' | 'offline' }
+  'contact.typing': { conversation_id: string; doing: 'typing' | 'recording' | 'nothing' }
+  'contact.presence': { conversation_id: string; online: boolean }
   'call.level': { call_id: string; caller: number; agent: number }
   'call.partial': { call_id: string; speaker: 'caller' | 'agent' | 'staff'; text: string; turn_ordinal: number }
 }

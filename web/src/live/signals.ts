@@ -15,16 +15,24 @@ interface Partial {
   ordinal: number
 }
 
+export interface ContactNow {
+  doing: 'typing' | 'recording' | 'nothing'
+  online: boolean
+  at: number
+}
+
 interface Signals {
   online: Record<string, Person>
   /** By conversation, then by member. */
   viewing: Record<string, Record<string, Person>>
   typing: Record<string, Record<string, Typing>>
+  /** What contacts do in their chats, by conversation. */
+  contacts: Record<string, ContactNow>
   /** What is being said in a call and is not a turn yet; one line for each speaker. */
   partials: Record<string, Record<string, Partial>>
 }
 
-const nothing: Signals = { online: {}, viewing: {}, typing: {}, partials: {} }
+const nothing: Signals = { online: {}, viewing: {}, typing: {}, contacts: {}, partials: {} }
 
 export const useSignals = create<Signals>(() => nothing)
 
@@ -49,6 +57,10 @@ export function receive(signal: Signal, now: number) {
         else delete online[signal.staff.id]
         return { online }
       })
+    case 'contact.typing':
+      return setContact(signal.conversation_id, { doing: signal.doing }, now)
+    case 'contact.presence':
+      return setContact(signal.conversation_id, { online: signal.online, doing: 'nothing' }, now)
     case 'call.partial':
       return useSignals.setState((state) => ({
         partials: {
@@ -63,6 +75,23 @@ export function receive(signal: Signal, now: number) {
       return setLevels(signal.call_id, signal.caller, signal.agent)
   }
 }
+
+/** A contact who is writing says so again every few seconds. */
+const CONTACT_MS = 25_000
+
+function setContact(conversationId: string, part: ContactPart, now: number) {
+  useSignals.setState((state) => {
+    const before = state.contacts[conversationId] ?? { doing: 'nothing', online: false }
+    return { contacts: { ...state.contacts, [conversationId]: { ...before, ...part, at: now } } }
+  })
+  if (!part.doing || part.doing === 'nothing') return
+  setTimeout(() => {
+    const held = useSignals.getState().contacts[conversationId]
+    if (held?.at === now) setContact(conversationId, { doing: 'nothing' }, now + 1)
+  }, CONTACT_MS)
+}
+
+type ContactPart = { doing?: ContactNow['doing']; online?: boolean }
 
 function setTyping(conversationId: string, staff: Person, draft: string, now: number) {
   useSignals.setState((state) => {
@@ -107,7 +136,7 @@ export function endCall(callId: string) {
 
 /** After a break in the connection nobody is known to be typing or looking until they say so again. */
 export function forgetSignals() {
-  useSignals.setState({ viewing: {}, typing: {}, partials: {} })
+  useSignals.setState({ viewing: {}, typing: {}, contacts: {}, partials: {} })
 }
 
 // Levels come ten times a second for every call: they go to the meters directly, past React.

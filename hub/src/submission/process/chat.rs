@@ -92,7 +92,7 @@ async fn change(tx: &mut Tx, item: &ChatItem, target: &Target) -> Result<()> {
         Content::Edit { body, .. } if is_theirs => {
             message::reword(tx, target, &clean(body), item.said_at).await
         }
-        Content::Delete { .. } if is_theirs => message::take_back(tx, target, by, item.said_at).await,
+        Content::Delete { .. } if is_theirs => message::take_back(tx, target, by, None, item.said_at).await,
         _ => {
             tracing::warn!(message.id = %target.id, "Somebody tried to change what another one said");
             Ok(())
