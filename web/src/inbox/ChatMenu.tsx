@@ -11,7 +11,7 @@ import { begin, possible, react, remove } from './message-actions'
 
 const EMOJI = ['👍', '❤️', '😂', '😮', '🙏', '✅']
 
-export function ChatMenu({ message }: { message: Message }) {
+export default function ChatMenu({ message }: { message: Message }) {
   const { t } = useTranslation()
   const [open, setOpen] = useState(false)
   const readOnly = useSession((state) => state.me?.staff.role === 'read_only')

@@ -15,13 +15,14 @@ import { Avatar } from '@/ui/Avatar'
 import { Button } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { useProblem } from '@/ui/State'
-import { ChatMenu } from './ChatMenu'
 import { react } from './message-actions'
-import { CardView, Deleted, Edited, Quoted, Reactions } from './MessageParts'
 import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
 
 const CallEntry = lazy(() => withTexts(import('./CallEntry')))
 const Attached = lazy(() => import('./Attached'))
+const ChatMenu = lazy(() => import('./ChatMenu'))
+const Rich = lazy(() => import('./MessageParts'))
+const Reactions = lazy(() => import('./MessageParts').then((parts) => ({ default: parts.Reactions })))
 
 interface Props {
   message: Message
@@ -62,8 +63,20 @@ export function MessageEntry({ message, contact, chat, first, last }: Props) {
       first={first}
       author={message.author === 'agent' ? t('message.agent') : (who?.name ?? t(message.elsewhere ? 'message.us' : 'message.unknown_author'))}
       named={sender !== null}
-      menu={chat && message.direction !== 'note' ? <ChatMenu message={message} /> : null}
-      below={message.reactions.length > 0 ? <Reactions reactions={message.reactions} onTake={chat ? () => void react(message, '') : undefined} /> : null}
+      menu={
+        chat && message.direction !== 'note' ? (
+          <Suspense>
+            <ChatMenu message={message} />
+          </Suspense>
+        ) : null
+      }
+      below={
+        message.reactions.length > 0 ? (
+          <Suspense>
+            <Reactions reactions={message.reactions} onTake={chat ? () => void react(message, '') : undefined} />
+          </Suspense>
+        ) : null
+      }
       avatar={
         message.author === 'agent' ? (
           <span className="inline-flex size-6 items-center justify-center rounded-full bg-sunken text-ink-2" aria-hidden>
@@ -77,30 +90,15 @@ export function MessageEntry({ message, contact, chat, first, last }: Props) {
       testId="message"
       foot={last || message.elsewhere || message.state === 'failed' || message.state === 'unknown' ? <Foot message={message} /> : null}
     >
-      {plain ? files : <Rich message={message} contact={contact.name} files={files} />}
+      {plain ? (
+        files
+      ) : (
+        <Suspense fallback={<p dir="auto">{message.deletion ? '' : message.body}</p>}>
+          <Rich message={message} contact={contact.name} files={files} />
+        </Suspense>
+      )}
     </Bubble>
   )
-}
-
-/** Words with what is around them. */
-function Rich({ message, contact, files }: { message: Message; contact: string | null; files: ReactNode }) {
-  const said = (
-    <>
-      {message.answers && <Quoted answers={message.answers} contact={contact} />}
-      {message.card ? (
-        <CardView card={message.card} />
-      ) : (
-        message.body && (
-          <p dir="auto" className="break-words whitespace-pre-wrap">
-            {message.body}
-          </p>
-        )
-      )}
-      {files}
-      {message.edited_at && <Edited message={message} />}
-    </>
-  )
-  return message.deletion ? <Deleted message={message}>{said}</Deleted> : said
 }
 
 interface BubbleProps {

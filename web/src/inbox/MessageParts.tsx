@@ -1,7 +1,7 @@
 // What a message of a chat carries besides its words: what it answers, a place or a card, signs, that it was changed or
 // taken back.
 import { Ban, MapPin, Reply, UserRound } from 'lucide-react'
-import { useState } from 'react'
+import { type ReactNode, useState } from 'react'
 import type { Message } from '@/api/model'
 import { useTranslation } from '@/i18n'
 import { clock, full } from '@/i18n/format'
@@ -9,7 +9,28 @@ import { Address } from '@/ui/Address'
 import { cx } from '@/ui/cx'
 import { nameOf } from './files'
 
-export function Quoted({ answers, contact }: { answers: NonNullable<Message['answers']>; contact: string | null }) {
+/** Words with what is around them. */
+export default function Rich({ message, contact, files }: { message: Message; contact: string | null; files: ReactNode }) {
+  const said = (
+    <>
+      {message.answers && <Quoted answers={message.answers} contact={contact} />}
+      {message.card ? (
+        <CardView card={message.card} />
+      ) : (
+        message.body && (
+          <p dir="auto" className="break-words whitespace-pre-wrap">
+            {message.body}
+          </p>
+        )
+      )}
+      {files}
+      {message.edited_at && <Edited message={message} />}
+    </>
+  )
+  return message.deletion ? <Deleted message={message}>{said}</Deleted> : said
+}
+
+function Quoted({ answers, contact }: { answers: NonNullable<Message['answers']>; contact: string | null }) {
   const { t } = useTranslation()
   const who = answers.name ?? (answers.direction === 'in' ? contact : null)
   return (
@@ -25,7 +46,7 @@ export function Quoted({ answers, contact }: { answers: NonNullable<Message['ans
   )
 }
 
-export function CardView({ card }: { card: NonNullable<Message['card']> }) {
+function CardView({ card }: { card: NonNullable<Message['card']> }) {
   const { t } = useTranslation()
   if (card.type === 'place') {
     const at = `${card.latitude},${card.longitude}`
@@ -100,7 +121,7 @@ export function Reactions({ reactions, onTake }: { reactions: Message['reactions
 }
 
 /** A message that was taken back: what it said is on record, and shown to who asks. */
-export function Deleted({ message, children }: { message: Message; children: React.ReactNode }) {
+function Deleted({ message, children }: { message: Message; children: ReactNode }) {
   const { t } = useTranslation()
   const [shown, setShown] = useState(false)
   const by = message.deletion?.by === 'contact' ? 'message.deleted_by_them' : 'message.deleted_by_us'
@@ -119,7 +140,7 @@ export function Deleted({ message, children }: { message: Message; children: Rea
 }
 
 /** That it was changed; what it said before, to who asks. */
-export function Edited({ message }: { message: Message }) {
+function Edited({ message }: { message: Message }) {
   const { t } = useTranslation()
   const [shown, setShown] = useState(false)
   return (
