@@ -26,7 +26,7 @@ struct Chat {
 
 impl Chat {
     async fn begin() -> Self {
-        let (shop, shift) = Shop::linked().await;
+        let (shop, shift) = Box::pin(Shop::linked()).await;
         let ann = shop.customer().await;
         let first_id = ann.say(here(), "Are you open today?").await.unwrap();
         let first = shop.message_of(&first_id).await;
@@ -477,14 +477,9 @@ async fn both_sides_see_who_is_here_and_who_writes_and_nothing_is_stored() {
         .await
         .unwrap();
     let mut shows = async |words: [String; 2]| {
-        let seen = async {
-            loop {
-                let told = String::from_utf8_lossy(&screens.next().await).into_owned();
-                if words.iter().all(|word| told.contains(word.as_str())) {
-                    return;
-                }
-            }
-        };
+        let mut told = async || String::from_utf8_lossy(&screens.next().await).into_owned();
+        let fits = |told: &str| words.iter().all(|word| told.contains(word.as_str()));
+        let seen = async { while !fits(&told().await) {} };
         tokio::time::timeout(patience().0, seen).await.unwrap();
     };
     chat.ann.typing(HERE, "recording").await.unwrap();
