@@ -203,7 +203,7 @@ async fn a_message_does_not_wait_for_its_file_and_the_file_is_tried_again() {
     shop.until("SELECT count(*) FROM session_media WHERE tries >= 1", 1)
         .await;
     // Its worker dies; whoever has the session next goes on.
-    shift.kill().await;
+    shift.kill();
     shop.whatsapp.set_faults(Faults::default());
     let shift = super::Shift::start(&shop).await;
     let message = shop

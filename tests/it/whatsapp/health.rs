@@ -49,7 +49,7 @@ async fn connected_but_silent_is_told_although_nobody_is_left_to_tell() {
     assert_eq!(shop.health().await, State::Ok);
     shop.look().await;
     assert_eq!(shop.look().await, 0, "a look changes nothing by itself");
-    shift.kill().await;
+    shift.kill();
     shop.age(10).await;
     let session = shop.session().await;
     assert_eq!(session.observed, Observed::Connected, "as it last said");
@@ -70,7 +70,7 @@ async fn what_does_not_go_out_is_an_alarm_and_a_pause_is_none() {
     let customer = shop.customer().await;
     let (mia, conversation) = asked(&shop, &customer).await;
     // Frozen, as far as anybody can tell: the row says connected, and heard from just now.
-    shift.kill().await;
+    shift.kill();
     say(&shop, &mia, conversation, "Until five.").await;
     shop.age(10).await;
     let mut admin = shop.admin().await;

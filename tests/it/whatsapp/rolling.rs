@@ -44,11 +44,16 @@ async fn answer(
     sent
 }
 
+/// A worker that sends as fast as it can, so that much is on its way at every change.
+async fn hasty(shop: &Shop) -> Shift {
+    Shift::with(shop, &[("SWITCHBOARD_WHATSAPP__PACING", "off".to_owned())]).await
+}
+
 /// One after the other: a new one comes, an old one goes.
 async fn deploy(shop: &Shop, first: Shift, second: Shift, rounds: usize) -> Shift {
     let mut on_duty = [first, second];
     for round in 0..rounds {
-        let new = Shift::start(shop).await;
+        let new = hasty(shop).await;
         let old = std::mem::replace(&mut on_duty[round % 2], new);
         old.stop().await;
         shop.until_session("connected", |session| {
@@ -63,8 +68,11 @@ async fn deploy(shop: &Shop, first: Shift, second: Shift, rounds: usize) -> Shif
 
 #[tokio::test(flavor = "multi_thread")]
 async fn deploys_lose_and_double_nothing_and_throw_nobody_out() {
-    let (shop, first) = Shop::linked().await;
-    let second = Shift::start(&shop).await;
+    let shop = Shop::open().await;
+    let first = hasty(&shop).await;
+    shop.link().await;
+    shop.until_with(&first).await;
+    let second = hasty(&shop).await;
     let customer = shop.customer().await;
     let (mia, conversation) = asked(&shop, &customer).await;
     let stop = CancellationToken::new();
