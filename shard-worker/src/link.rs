@@ -98,10 +98,18 @@ pub(crate) enum End {
     Lost(&'static str),
 }
 
+/// How an account is linked.
+pub(crate) enum By {
+    /// Its owner scans a QR.
+    Qr,
+    /// The owner of this number types a code.
+    Code(String),
+}
+
 /// What a link is opened for.
 pub(crate) struct Opening {
-    /// To link an account: by QR, or by code for this number.
-    pub(crate) pair: Option<Option<String>>,
+    /// To link an account, and how.
+    pub(crate) pair: Option<By>,
     /// Whether groups come in.
     pub(crate) groups: bool,
 }
@@ -150,7 +158,7 @@ impl Link {
         if let Some(version) = settings.version_parts() {
             builder = builder.with_version(version);
         }
-        if let Some(Some(phone)) = opening.pair {
+        if let Some(By::Code(phone)) = opening.pair {
             builder = builder.with_pair_code(PairCodeOptions {
                 phone_number: phone.trim_start_matches('+').to_owned(),
                 ..PairCodeOptions::default()

@@ -42,9 +42,9 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // A server that is gone ends the client's connection.
-                if let Ok(server) = TcpStream::connect((target.0.as_str(), target.1)).await {
-                    join(client, server, &ways);
-                }
+                let server = TcpStream::connect((target.0.as_str(), target.1)).await;
+                let Ok(server) = server else { continue };
+                join(client, server, &ways);
             }
         });
         Self { way, url: url.into() }

@@ -38,7 +38,7 @@ use crate::fleet::{Process, Role};
 const HERE: &str = "+15550199";
 const ANN: &str = "+15550101";
 /// What a busy machine may take for anything at all.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The version that clients say they are; looking it up would need WhatsApp.
 const VERSION: &str = "2.3000.0";
 
@@ -75,19 +75,7 @@ impl Shift {
         ];
         all.extend_from_slice(settings);
         let process = Process::of(binary, &shop.world, Role::ShardWorker, &all).await;
-        let name = async {
-            loop {
-                let new = shop
-                    .workers()
-                    .await
-                    .into_iter()
-                    .find(|name| !known.contains(name));
-                if let Some(name) = new {
-                    return name;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
+        let name = shop.new_worker(&known);
         let name = tokio::time::timeout(PATIENCE, name)
             .await
             .expect("its first heartbeat");
@@ -187,20 +175,18 @@ impl Shop {
     }
 
     async fn until_session(&self, what: &str, fits: impl Fn(&Session) -> bool) -> Session {
-        let last = std::sync::Mutex::new(None);
-        let wait = async {
-            loop {
-                let session = self.session().await;
-                if fits(&session) {
-                    return session;
-                }
-                *last.lock().unwrap() = Some(session);
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let session = self.session().await;
+            if fits(&session) {
+                return session;
             }
-        };
-        tokio::time::timeout(PATIENCE, wait)
-            .await
-            .unwrap_or_else(|_| panic!("the session never was {what}: {:?}", last.lock().unwrap()))
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "the session never was {what}: {session:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Looks behind the curtain until it counts `count`.
@@ -221,6 +207,17 @@ impl Shop {
     async fn workers(&self) -> Vec<String> {
         let names = sqlx::query_scalar("SELECT name FROM shard_workers");
         names.fetch_all(&mut self.admin().await).await.unwrap()
+    }
+
+    /// Somebody whom it had not heard of before.
+    async fn new_worker(&self, known: &[String]) -> String {
+        loop {
+            let mut workers = self.workers().await.into_iter();
+            if let Some(name) = workers.find(|name| !known.contains(name)) {
+                return name;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Until this worker has the session and messages flow.

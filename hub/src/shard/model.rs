@@ -211,9 +211,8 @@ impl World {
             Deed::Adopt(epoch) => {
                 // As `adopt` does; who comes too late gives up.
                 let is_taken = self.adopted <= epoch;
-                let mut next = self.with(who, |worker| {
-                    worker.deed = if is_taken { Deed::Write(epoch) } else { Deed::None };
-                });
+                let deed = if is_taken { Deed::Write(epoch) } else { Deed::None };
+                let mut next = self.with(who, |worker| worker.deed = deed);
                 if is_taken {
                     next.adopted = epoch;
                     next.newest = next.newest.max(epoch);

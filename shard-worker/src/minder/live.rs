@@ -137,19 +137,8 @@ impl Minding {
         let (link, mut news) = Link::open(&self.hub, &self.hold, opening)
             .await
             .map_err(|_fault| End::Lost("store"))?;
-        let connected = async {
-            loop {
-                match news.recv().await {
-                    Some(News::Connected) => return Ok(()),
-                    // Asked to link anew: its keys are not known there any more.
-                    Some(News::Qr { .. }) => return Err(End::LoggedOut("logged_out")),
-                    Some(_) => {}
-                    None => return Err(End::Lost("connection")),
-                }
-            }
-        };
         let ready = tokio::select! {
-            ready = connected => ready,
+            ready = until_connected(&mut news) => ready,
             end = link.ended() => Err(end),
             () = self.stop.cancelled() => Err(End::Lost("stopped")),
             () = tokio::time::sleep(READY_LIMIT) => Err(End::Lost("no_answer")),
@@ -159,6 +148,18 @@ impl Minding {
             Err(_) => link.close().await,
         }
         ready
+    }
+}
+
+async fn until_connected(news: &mut mpsc::Receiver<News>) -> Result<(), End> {
+    loop {
+        match news.recv().await {
+            Some(News::Connected) => return Ok(()),
+            // Asked to link anew: its keys are not known there any more.
+            Some(News::Qr { .. }) => return Err(End::LoggedOut("logged_out")),
+            Some(_) => {}
+            None => return Err(End::Lost("connection")),
+        }
     }
 }
 

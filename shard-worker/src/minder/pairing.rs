@@ -7,7 +7,7 @@ use hub::session::{Desired, Observation, Observed, Pairing, Wanted};
 use tokio::sync::mpsc;
 
 use super::Minding;
-use crate::link::{End, Link, News, Opening};
+use crate::link::{By, End, Link, News, Opening};
 
 /// From the first knock until there is something to show: the library would try for ever.
 const FIRST_CODE_LIMIT: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ impl Minding {
             .observe(&self.hub, &Observation::plain(Observed::Pairing))
             .await?;
         let opening = Opening {
-            pair: Some(pairing.phone.clone()),
+            pair: Some(pairing.phone.clone().map_or(By::Qr, By::Code)),
             groups: wanted.groups,
         };
         let (link, mut news) = match Link::open(&self.hub, &self.hold, opening).await {

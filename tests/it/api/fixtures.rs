@@ -29,8 +29,15 @@ fn line(method: &'static str, path: &'static str, table: &'static str, body: Val
 
 /// Every operation that takes an id.
 pub(crate) fn fixtures() -> Vec<Fixture> {
+    [house(), sessions(), inbox(), calls_and_jobs(), operators()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The people, keys and inboxes of a tenant.
+fn house() -> Vec<Fixture> {
     let none = || Value::Null;
-    let note = json!({ "body": "A note", "draft_key": "fixture-draft", "kind": "note" });
     vec![
         line("PATCH", "/staff/{id}", "staff", json!({ "name": "Another" }), 200),
         line("DELETE", "/api-keys/{id}", "api_keys", none(), 204),
@@ -49,6 +56,13 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
             json!({ "enabled": true }),
             200,
         ),
+    ]
+}
+
+/// Linked numbers.
+fn sessions() -> Vec<Fixture> {
+    let none = || Value::Null;
+    vec![
         line("GET", "/whatsapp-sessions/{id}", "sessions", none(), 200),
         line(
             "PATCH",
@@ -66,6 +80,14 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
             json!({ "mode": "qr" }),
             409,
         ),
+    ]
+}
+
+/// Contacts, conversations and what they hold.
+fn inbox() -> Vec<Fixture> {
+    let none = || Value::Null;
+    let note = json!({ "body": "A note", "draft_key": "fixture-draft", "kind": "note" });
+    vec![
         line("GET", "/contacts/{id}", "contacts", none(), 200),
         line(
             "PATCH",
@@ -119,6 +141,13 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         line("GET", "/attachments/{id}", "attachments", none(), 404),
         // The row's file is here: nothing to fetch.
         line("POST", "/attachments/{id}/retry", "attachments", none(), 409),
+    ]
+}
+
+/// Calls, and work in the background.
+fn calls_and_jobs() -> Vec<Fixture> {
+    let none = || Value::Null;
+    vec![
         line("GET", "/calls/{id}", "calls", none(), 200),
         line("GET", "/calls/{id}/turns", "calls", none(), 200),
         line("POST", "/calls/{id}/hang-up", "calls", none(), 202),
@@ -126,6 +155,13 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         line("GET", "/calls/{id}/audio", "calls", none(), 400),
         line("POST", "/jobs/{id}/replay", "jobs", none(), 202),
         line("DELETE", "/jobs/{id}", "jobs", none(), 204),
+    ]
+}
+
+/// What the platform's operators do.
+fn operators() -> Vec<Fixture> {
+    let none = || Value::Null;
+    vec![
         line(
             "POST",
             "/operator-visits/{id}/end",

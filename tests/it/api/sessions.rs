@@ -46,7 +46,7 @@ impl Story {
         };
         let (status, made) = story.ask(Method::POST, "", json!({ "name": "Front desk" })).await;
         assert_eq!(status, 201, "{made}");
-        story.session = made["id"].as_str().unwrap().to_owned();
+        made["id"].as_str().unwrap().clone_into(&mut story.session);
         story
     }
 
@@ -119,6 +119,14 @@ impl Story {
     }
 }
 
+/// An event's name and data; `None` for a comment.
+fn told(event: &str) -> Option<(String, Value)> {
+    let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+    let data = field("data: ")?;
+    let name = field("event: ").unwrap().to_owned();
+    Some((name, serde_json::from_str(data).unwrap()))
+}
+
 /// The news of a pairing, as they come.
 struct Stream {
     answer: Response,
@@ -129,20 +137,26 @@ impl Stream {
     /// The next event: its name and data. Comments are passed over; `None` when the server ended the stream.
     async fn next(&mut self) -> Option<(String, Value)> {
         loop {
-            while let Some((event, rest)) = self.held.split_once("\n\n") {
-                let (event, rest) = (event.to_owned(), rest.to_owned());
-                self.held = rest;
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
-                if let Some(data) = field("data: ") {
-                    let name = field("event: ").unwrap().to_owned();
-                    return Some((name, serde_json::from_str(data).unwrap()));
-                }
-                assert!(event.starts_with(": "), "{event}");
+            if let Some(told) = self.next_held() {
+                return Some(told);
             }
             let piece = tokio::time::timeout(LIMIT, self.answer.chunk()).await;
             let piece = piece.expect("something every two seconds").unwrap()?;
             self.held.push_str(std::str::from_utf8(&piece).unwrap());
         }
+    }
+
+    /// The same, of what has come.
+    fn next_held(&mut self) -> Option<(String, Value)> {
+        while let Some((event, rest)) = self.held.split_once("\n\n") {
+            let (event, rest) = (event.to_owned(), rest.to_owned());
+            self.held = rest;
+            if let Some(told) = told(&event) {
+                return Some(told);
+            }
+            assert!(event.starts_with(": "), "{event}");
+        }
+        None
     }
 
     async fn expect(&mut self, name: &str, data: Value) {

@@ -477,9 +477,7 @@ async fn both_sides_see_who_is_here_and_who_writes_and_nothing_is_stored() {
         .await
         .unwrap();
     let mut shows = async |words: [String; 2]| {
-        let mut told = async || String::from_utf8_lossy(&screens.next().await).into_owned();
-        let fits = |told: &str| words.iter().all(|word| told.contains(word.as_str()));
-        let seen = async { while !fits(&told().await) {} };
+        let seen = until_told(&mut screens, &words);
         tokio::time::timeout(patience().0, seen).await.unwrap();
     };
     chat.ann.typing(HERE, "recording").await.unwrap();
@@ -487,4 +485,14 @@ async fn both_sides_see_who_is_here_and_who_writes_and_nothing_is_stored() {
     chat.ann.typing(HERE, "paused").await.unwrap();
     shows(["contact.typing".to_owned(), format!("{conversation}")]).await;
     chat.end().await;
+}
+
+/// Until screens are told something that has all of these words.
+async fn until_told(screens: &mut hub::relay::Following, words: &[String]) {
+    loop {
+        let told = String::from_utf8_lossy(&screens.next().await).into_owned();
+        if words.iter().all(|word| told.contains(word.as_str())) {
+            return;
+        }
+    }
 }

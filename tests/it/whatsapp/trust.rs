@@ -22,7 +22,7 @@ async fn the_product_shows_no_code_of_a_server_that_is_not_whatsapps() {
         .whatsapp
         .effects(0)
         .into_iter()
-        .map(|effect| effect.kind.to_string())
+        .map(|effect| effect.kind.to_owned())
         .collect();
     assert!(
         kinds.iter().all(|kind| kind != "newcomer" && kind != "paired"),
