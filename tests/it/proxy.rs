@@ -41,10 +41,8 @@ impl Proxy {
         let ways = Arc::clone(&way);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                // A server that is gone ends the client's connection.
                 let server = TcpStream::connect((target.0.as_str(), target.1)).await;
-                let Ok(server) = server else { continue };
-                join(client, server, &ways);
+                join(client, server.ok(), &ways);
             }
         });
         Self { way, url: url.into() }
@@ -55,7 +53,9 @@ impl Proxy {
     }
 }
 
-fn join(client: TcpStream, server: TcpStream, ways: &watch::Sender<Way>) {
+/// A server that is gone ends the client's connection.
+fn join(client: TcpStream, server: Option<TcpStream>, ways: &watch::Sender<Way>) {
+    let Some(server) = server else { return };
     let ((from, to), (back, there)) = (client.into_split(), server.into_split());
     tokio::spawn(pass(from, there, ways.subscribe()));
     tokio::spawn(pass(back, to, ways.subscribe()));
