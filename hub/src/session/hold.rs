@@ -60,7 +60,8 @@ impl Observation {
 }
 
 /// Takes a session on under the tenure's epoch, before anything of its state is read; `None` when a later epoch has it, or
-/// the shard is not held any more.
+/// the shard is not held any more. What the worker before it last saw is no news any more: a session that was connected is
+/// on its way again.
 pub async fn adopt(
     hub: &Hub,
     me: &str,
@@ -72,9 +73,9 @@ pub async fn adopt(
         return Ok(None);
     }
     let mut tx = hub.db.tenant(tenant).await?;
-    let inbox = sqlx::query_scalar!(
+    let adopted = sqlx::query!(
         r#"UPDATE sessions SET epoch = $3, worker = $4 WHERE tenant_id = $1 AND id = $2 AND epoch <= $3
-           RETURNING inbox_id AS "inbox_id: InboxId""#,
+           RETURNING inbox_id AS "inbox_id: InboxId", observed = 'connected' AS "was_connected!""#,
         tenant.uuid(),
         session.uuid(),
         tenure.epoch.number(),
@@ -82,13 +83,32 @@ pub async fn adopt(
     )
     .fetch_optional(&mut *tx)
     .await?;
+    if adopted.as_ref().is_some_and(|adopted| adopted.was_connected) {
+        lose(&mut tx, session).await?;
+    }
     tx.commit().await?;
-    Ok(inbox.filter(|_| tenure.holds()).map(|inbox| Hold {
+    Ok(adopted.filter(|_| tenure.holds()).map(|adopted| Hold {
         tenant,
         session,
-        inbox,
+        inbox: adopted.inbox_id,
         tenure: tenure.clone(),
     }))
+}
+
+/// Whoever was connected is gone without a word.
+async fn lose(tx: &mut Tx, session: SessionId) -> Result<()> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    sqlx::query!(
+        "UPDATE sessions SET observed = 'connecting', reason = NULL, observed_at = $3, lost_at = $3, connected_at = NULL
+         WHERE tenant_id = $1 AND id = $2",
+        tenant.uuid(),
+        session.uuid(),
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    changed(tx, session).await?;
+    Ok(())
 }
 
 impl Hold {
@@ -173,7 +193,7 @@ impl Hold {
         let mut tx = self.tx_alone(hub).await?;
         let now = tx.now();
         sqlx::query!(
-            "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = coalesce(paired_at, $5),
+            "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = $5,
                desired = 'running', pairing_id = NULL, pairing_until = NULL, lost_at = $5
              WHERE tenant_id = $1 AND id = $2",
             self.tenant.uuid(),
