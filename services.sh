@@ -5,6 +5,7 @@
 #   ./services.sh web                      build the web app, if its sources changed
 #   ./services.sh with-postgres CMD…       run CMD with TEST_DATABASE_URL: a throw-away server's superuser (tests make the rest)
 #   ./services.sh with-schema CMD…         run CMD with DATABASE_URL: a throw-away database that has the schema
+#   ./services.sh with-stores CMD…         the same with REDIS_URL and SECRET_KEY too, on durable servers: what roles need
 #   ./services.sh npm ARGS…                npm in web/, with a Node that is new enough
 #
 # It asks no questions and says what it does. Programs come from apt, as root or by sudo; where there is no apt, it says which
@@ -268,9 +269,12 @@ wait_for() {
 	done
 }
 
-# On loopback behind a random password. fsync is off: these data are thrown away, and hundreds of databases are made.
+# On loopback behind a random password. fsync is off, unless $durable: these data are thrown away, and hundreds of databases
+# are made.
+durable=""
 start_postgres() {
-	local bin password port data="$servers/postgres" began=$SECONDS
+	local bin password port data="$servers/postgres" began=$SECONDS hasty=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
+	[ -z "$durable" ] || hasty=(-c autovacuum_naptime=5s)
 	bin=$(postgres_folder)
 	[ -n "$bin" ] || fail "Postgres is missing; run: ./services.sh install run"
 	password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -282,7 +286,7 @@ start_postgres() {
 	(cd / && as_postgres "$bin/initdb" -D "$data" -U postgres --auth=scram-sha-256 --pwfile="$servers/password" \
 		--locale=C --encoding=UTF8 --no-sync >"$servers/initdb.log" 2>&1) || { cat "$servers/initdb.log" >&2 && fail "initdb did not work"; }
 	(cd / && setsid_as_postgres "$bin/postgres" -D "$data" -p "$port" -k '' -c listen_addresses=127.0.0.1 \
-		-c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off) >"$servers/postgres.log" 2>&1 &
+		-c max_connections=300 "${hasty[@]}") >"$servers/postgres.log" 2>&1 &
 	echo $! >"$servers/postgres.pid"
 	export TEST_DATABASE_URL="postgres://postgres:$password@127.0.0.1:$port/postgres"
 	wait_for Postgres "$servers/postgres.log" "$bin/psql" -Xqc 'SELECT 1' "$TEST_DATABASE_URL"
@@ -321,6 +325,29 @@ apply_schema() {
 	say "Applied $(find migrations -name '*.sql' | wc -l) migrations"
 }
 
+# Without persistence, on loopback.
+start_redis() {
+	local port program=redis-server
+	have redis-server || program=valkey-server
+	port=$(free_port)
+	local apart=()
+	if have setsid; then apart=(setsid); fi
+	"${apart[@]}" "$program" --port "$port" --bind 127.0.0.1 --save '' --appendonly no --dir "$servers" >"$servers/redis.log" 2>&1 &
+	echo $! >"$servers/redis.pid"
+	export REDIS_URL="redis://127.0.0.1:$port"
+	wait_for Redis "$servers/redis.log" bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+	say "Redis on port $port"
+}
+
+# The two process ids are for `loadtest --pid`.
+with_stores() {
+	start_redis
+	SECRET_KEY=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+	POSTGRES_PID=$(<"$servers/postgres.pid") REDIS_PID=$(<"$servers/redis.pid")
+	export SECRET_KEY POSTGRES_PID REDIS_PID
+	"$@"
+}
+
 with_schema() {
 	export DATABASE_URL="$TEST_DATABASE_URL"
 	apply_schema
@@ -333,8 +360,9 @@ web) build_web ;;
 npm) shift && install_node && run_npm "$@" ;;
 with-postgres) shift && with_postgres "$@" ;;
 with-schema) shift && with_postgres with_schema "$@" ;;
+with-stores) shift && durable=yes && with_postgres with_schema with_stores "$@" ;;
 *)
-	sed -n '2,12s/^# \{0,1\}//p' "$0"
+	sed -n '2,13s/^# \{0,1\}//p' "$0"
 	exit 64
 	;;
 esac

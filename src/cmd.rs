@@ -13,6 +13,8 @@ pub(crate) mod tenant;
 pub(crate) mod token;
 pub(crate) mod up;
 pub(crate) mod user;
+#[cfg(feature = "whatsapp-web")]
+pub(crate) mod whatsapp;
 pub(crate) mod worker;
 
 use anyhow::{Context as _, Result};

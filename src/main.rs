@@ -49,6 +49,10 @@ enum Command {
     /// API keys: make one, list them.
     #[command(subcommand)]
     Token(cmd::token::Command),
+    /// WhatsApp Web sessions: bring in what was linked elsewhere.
+    #[cfg(feature = "whatsapp-web")]
+    #[command(subcommand)]
+    Whatsapp(cmd::whatsapp::Command),
     /// Makes the demo tenant where there is none and prints a link that signs in there.
     Seed,
     /// Prints the API's document.
@@ -89,6 +93,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor => return cmd::doctor::run(file).await,
         Command::User(command) => cmd::user::run(file, command).await?,
         Command::Token(command) => cmd::token::run(file, command).await?,
+        #[cfg(feature = "whatsapp-web")]
+        Command::Whatsapp(command) => cmd::whatsapp::run(file, command).await?,
         Command::Seed => cmd::seed::run(file).await?,
         Command::Openapi => cmd::openapi::run()?,
         Command::Tenant(command) => cmd::tenant::run(file, command).await?,

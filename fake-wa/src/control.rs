@@ -50,6 +50,7 @@ pub(crate) fn router(server: Server) -> Router {
         .route("/groups", post(group))
         .route("/cut", post(cut))
         .route("/faults", get(faults).put(set_faults))
+        .route("/connected", get(connected))
         .route("/record", get(record))
         .route("/overlaps", get(overlaps))
         .route("/effects", get(effects))
@@ -71,6 +72,7 @@ async fn index() -> Json<Value> {
         "POST groups": {"subject": "…", "creator": "+15550100", "members": ["+15550199"], "by_lid": false},
         "POST cut": {"phone": "+15550199", "all": false},
         "GET, PUT faults": Faults::default(),
+        "GET connected?first=&count=": "how many of these accounts are connected, and the time by which the record counts",
         "GET record?phone=": "who was connected when",
         "GET overlaps?margin_ms=": "two live sockets of one device: must be empty",
         "GET effects?after=&kind=&wait_ms=": "everything that happened",
@@ -214,6 +216,17 @@ async fn faults(State(server): State<Server>) -> Json<Faults> {
 async fn set_faults(State(server): State<Server>, Json(faults): Json<Faults>) -> StatusCode {
     server.set_faults(faults);
     StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct Range {
+    first: Phone,
+    count: u64,
+}
+
+async fn connected(State(server): State<Server>, Query(range): Query<Range>) -> Json<Value> {
+    let connected = server.connected(range.first, range.count);
+    Json(json!({"now_us": crate::clock::now_us(), "connected": connected}))
 }
 
 #[derive(Deserialize)]

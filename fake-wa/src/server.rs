@@ -224,6 +224,16 @@ impl Server {
         told.collect()
     }
 
+    /// How many of `count` accounts, from this number on, have a device that is connected.
+    pub fn connected(&self, first: Phone, count: u64) -> usize {
+        let state = self.world.state();
+        let accounts = state.accounts.values().filter(|account| {
+            let is_asked_for = (first.0..first.0.saturating_add(count)).contains(&account.phone.0);
+            is_asked_for && account.devices.values().any(|device| device.connection.is_some())
+        });
+        accounts.count()
+    }
+
     /// Stanzas that a device has not acknowledged.
     pub fn waiting(&self, phone: Phone, device: u16) -> Result<usize> {
         Ok(self.world.state().account(phone)?.device(device)?.queue.len())

@@ -5,6 +5,7 @@
 pub mod attention;
 pub mod health;
 pub mod hold;
+mod import;
 pub mod inbound;
 pub mod media;
 pub mod outbox;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use hold::{Hold, Observation};
+pub use import::{Import, import};
 pub use read::{get, list};
 pub use want::{Pairing, Wanted, of_shards};
 

@@ -18,6 +18,8 @@ enum Command {
     Inbox(scenario::inbox::Args),
     /// Load the webhooks: SMS, to the acknowledgement and to the screen.
     Webhooks(scenario::webhooks::Args),
+    /// Load the WhatsApp workers: sessions at rest, in a storm, taken over, written to.
+    Shards(scenario::shards::Args),
     /// Run a plain media bridge, the yardstick for ratios.
     Plain(cmd::plain::Args),
     /// Run a raw TCP relay, the floor of a bridge.
@@ -45,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Calls(args) => Box::pin(scenario::calls::run(args)).await,
         Command::Inbox(args) => Box::pin(scenario::inbox::run(args)).await,
         Command::Webhooks(args) => Box::pin(scenario::webhooks::run(args)).await,
+        Command::Shards(args) => Box::pin(scenario::shards::run(args)).await,
         Command::Relay(args) => cmd::floor::relay(args).await,
         Command::Fan(args) => cmd::floor::fan(args).await,
         Command::Plain(args) => cmd::plain::run(args).await,

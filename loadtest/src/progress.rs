@@ -9,6 +9,15 @@ use crate::run::Sample;
 /// Seconds between two lines where there is no terminal.
 const LINE_EVERY: f64 = 5.0;
 
+/// One line about a part that is not counted in units.
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line program speaks on its terminal"
+)]
+pub(crate) fn line(text: &str) {
+    eprintln!("{text}");
+}
+
 /// See the module.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,

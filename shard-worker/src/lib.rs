@@ -20,6 +20,8 @@ mod pacing;
 mod sender;
 mod starts;
 
+pub use link::import::import;
+
 use anyhow::Context as _;
 use hub::Hub;
 use tokio::net::TcpListener;

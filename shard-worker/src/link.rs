@@ -9,6 +9,7 @@ mod commit;
 mod events;
 pub(crate) mod files;
 mod http;
+pub(crate) mod import;
 mod order;
 mod reach;
 mod said;

@@ -11,7 +11,7 @@ use crate::ids::{InboxId, SessionId, TenantId};
 use crate::shard::Tenure;
 use crate::{Hub, inbox};
 
-use super::{Observed, changed};
+use super::{Observed, Session, changed};
 
 /// The right to work one session, for as long as the shard is held and nobody adopted it since.
 #[derive(Clone, Debug)]
@@ -93,6 +93,41 @@ pub async fn adopt(
         inbox: adopted.inbox_id,
         tenure: tenure.clone(),
     }))
+}
+
+/// Notes whose account a session is, from now on: its number becomes the inbox's address, unless another inbox has it.
+pub(super) async fn link(
+    tx: &mut Tx,
+    session: SessionId,
+    inbox: InboxId,
+    phone: &str,
+    push_name: Option<&str>,
+) -> Result<Session> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    sqlx::query!(
+        "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = $5,
+           desired = 'running', pairing_id = NULL, pairing_until = NULL, lost_at = $5
+         WHERE tenant_id = $1 AND id = $2",
+        tenant.uuid(),
+        session.uuid(),
+        phone,
+        push_name,
+        now as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "UPDATE inboxes SET address = $3 WHERE tenant_id = $1 AND id = $2
+           AND NOT EXISTS (SELECT FROM inboxes WHERE tenant_id = $1 AND channel = 'whatsapp' AND address = $3)",
+        tenant.uuid(),
+        inbox.uuid(),
+        phone
+    )
+    .execute(&mut **tx)
+    .await?;
+    let inbox = inbox::get(tx, inbox).await?;
+    tx.emit(NewEvent::new("inbox.updated", &json!({ "inbox": inbox }))?);
+    changed(tx, session).await
 }
 
 /// Whoever was connected is gone without a word.
@@ -191,31 +226,7 @@ impl Hold {
     /// Notes whose account it is, once it is linked: its number becomes the inbox's address.
     pub async fn linked(&self, hub: &Hub, phone: &str, push_name: Option<&str>) -> Result<()> {
         let mut tx = self.tx_alone(hub).await?;
-        let now = tx.now();
-        sqlx::query!(
-            "UPDATE sessions SET phone = $3, push_name = coalesce($4, push_name), paired_at = $5,
-               desired = 'running', pairing_id = NULL, pairing_until = NULL, lost_at = $5
-             WHERE tenant_id = $1 AND id = $2",
-            self.tenant.uuid(),
-            self.session.uuid(),
-            phone,
-            push_name,
-            now as _
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "UPDATE inboxes SET address = $3 WHERE tenant_id = $1 AND id = $2
-               AND NOT EXISTS (SELECT FROM inboxes WHERE tenant_id = $1 AND channel = 'whatsapp' AND address = $3)",
-            self.tenant.uuid(),
-            self.inbox.uuid(),
-            phone
-        )
-        .execute(&mut *tx)
-        .await?;
-        let inbox = inbox::get(&mut tx, self.inbox).await?;
-        tx.emit(NewEvent::new("inbox.updated", &json!({ "inbox": inbox }))?);
-        changed(&mut tx, self.session).await?;
+        link(&mut tx, self.session, self.inbox, phone, push_name).await?;
         tx.commit().await
     }
 

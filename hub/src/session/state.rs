@@ -8,6 +8,7 @@ use crate::Hub;
 use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::ids::{SessionId, TenantId};
 use crate::seal::Place;
 
 /// A value to keep.
@@ -32,22 +33,65 @@ impl Entry {
     }
 }
 
+/// The value's place: the row is named by session, kind and key together.
+fn place(tenant: TenantId, session: SessionId, kind: &str, key: &[u8]) -> Place<'static> {
+    let mut hash = Sha256::new();
+    for part in [session.uuid().as_bytes().as_slice(), kind.as_bytes(), key] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hash.update(part);
+    }
+    let hash = hash.finalize();
+    let row = *hash.first_chunk().expect("SHA-256 has 32 bytes");
+    Place {
+        tenant,
+        table: "session_state",
+        column: "value_sealed",
+        row: uuid::Uuid::from_bytes(row),
+    }
+}
+
+/// Writes values, sealed, as part of a deed.
+pub(super) async fn put(
+    hub: &Hub,
+    tx: &mut Tx,
+    session: SessionId,
+    kind: &str,
+    entries: &[Entry],
+) -> Result<()> {
+    let tenant = tx.tenant();
+    // In one order, so that two batches with the same keys do not lock each other out.
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by(|one, other| one.key.cmp(&other.key));
+    let sealed = entries
+        .iter()
+        .map(|entry| {
+            hub.sealer
+                .seal(place(tenant, session, kind, &entry.key), &entry.value)
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let keys: Vec<Vec<u8>> = entries.iter().map(|entry| entry.key.clone()).collect();
+    let dated: Vec<Option<Timestamp>> = entries.iter().map(|entry| entry.dated_at).collect();
+    sqlx::query!(
+        "INSERT INTO session_state (tenant_id, session_id, kind, key, value_sealed, dated_at)
+         SELECT $1, $2, $3, n.key, n.value, n.dated
+         FROM unnest($4::bytea[], $5::bytea[], $6::timestamptz[]) AS n (key, value, dated)
+         ON CONFLICT ON CONSTRAINT session_state_pkey
+         DO UPDATE SET value_sealed = EXCLUDED.value_sealed, dated_at = EXCLUDED.dated_at",
+        tenant.uuid(),
+        session.uuid(),
+        kind,
+        &keys,
+        &sealed,
+        dated as _
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 impl Hold {
-    /// The value's place: the row is named by session, kind and key together.
     fn place(&self, kind: &str, key: &[u8]) -> Place<'static> {
-        let mut hash = Sha256::new();
-        for part in [self.session.uuid().as_bytes().as_slice(), kind.as_bytes(), key] {
-            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-            hash.update(part);
-        }
-        let hash = hash.finalize();
-        let row = *hash.first_chunk().expect("SHA-256 has 32 bytes");
-        Place {
-            tenant: self.tenant,
-            table: "session_state",
-            column: "value_sealed",
-            row: uuid::Uuid::from_bytes(row),
-        }
+        place(self.tenant, self.session, kind, key)
     }
 
     /// One value.
@@ -115,31 +159,8 @@ impl Hold {
         if entries.is_empty() {
             return Ok(());
         }
-        // In one order, so that two batches with the same keys do not lock each other out.
-        let mut entries: Vec<&Entry> = entries.iter().collect();
-        entries.sort_by(|one, other| one.key.cmp(&other.key));
-        let sealed = entries
-            .iter()
-            .map(|entry| hub.sealer.seal(self.place(kind, &entry.key), &entry.value))
-            .collect::<anyhow::Result<Vec<_>>>()?;
-        let keys: Vec<Vec<u8>> = entries.iter().map(|entry| entry.key.clone()).collect();
-        let dated: Vec<Option<Timestamp>> = entries.iter().map(|entry| entry.dated_at).collect();
         let mut tx = self.tx(hub).await?;
-        sqlx::query!(
-            "INSERT INTO session_state (tenant_id, session_id, kind, key, value_sealed, dated_at)
-             SELECT $1, $2, $3, n.key, n.value, n.dated
-             FROM unnest($4::bytea[], $5::bytea[], $6::timestamptz[]) AS n (key, value, dated)
-             ON CONFLICT ON CONSTRAINT session_state_pkey
-             DO UPDATE SET value_sealed = EXCLUDED.value_sealed, dated_at = EXCLUDED.dated_at",
-            self.tenant.uuid(),
-            self.session.uuid(),
-            kind,
-            &keys,
-            &sealed,
-            dated as _
-        )
-        .execute(&mut *tx)
-        .await?;
+        put(hub, &mut tx, self.session, kind, entries).await?;
         tx.commit().await
     }
 

@@ -81,10 +81,17 @@ async fn measure(url: &str, postgres: Option<&Watched>, folder: &Path) -> Result
 }
 
 async fn statement(url: &str, sql: &str) -> Result<()> {
+    answer(url, sql).await.map(drop)
+}
+
+/// What a statement answers, without headings.
+pub(super) async fn answer(url: &str, sql: &str) -> Result<String> {
     let mut command = Command::new("psql");
     command.args([
         "--quiet",
         "--no-psqlrc",
+        "--tuples-only",
+        "--no-align",
         "--set=ON_ERROR_STOP=1",
         "--dbname",
         url,
@@ -97,7 +104,7 @@ async fn statement(url: &str, sql: &str) -> Result<()> {
         "psql: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Commits in the given time.

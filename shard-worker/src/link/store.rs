@@ -7,6 +7,8 @@ mod protocol;
 mod secrets;
 mod signal;
 
+pub(super) use device::DEVICE;
+
 use hub::Hub;
 use hub::session::Hold;
 use hub::session::state::Entry;

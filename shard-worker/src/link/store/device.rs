@@ -8,7 +8,7 @@ use whatsapp_rust::wacore::store::traits::DeviceStore;
 
 use super::Store;
 
-const DEVICE: &str = "device";
+pub(in crate::link) const DEVICE: &str = "device";
 
 #[async_trait]
 impl DeviceStore for Store {
