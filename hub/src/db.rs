@@ -34,11 +34,18 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(3);
 /// A connection that rested so long is asked whether it still stands before it is used; asking each time would cost every
 /// transaction a round trip. One that died since then fails at its `BEGIN`, and another is taken.
 const RESTED: Duration = Duration::from_millis(500);
+/// Connections of their own for leases, opened when there is one to hold: who loses a lease because of a queue for connections
+/// loses work that was going well.
+const URGENT_MAX: u32 = 2;
+
+/// How a transaction without a tenant begins.
+const AS_SYSTEM: &str = "BEGIN; SET LOCAL ROLE switchboard_system";
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
+    urgent: PgPool,
     connections_max: u32,
     kv: Kv,
     clock: Clock,
@@ -55,17 +62,14 @@ impl Db {
                 ("idle_in_transaction_session_timeout", "30s"),
             ])
             .application_name("switchboard");
-        let pool = PgPoolOptions::new()
-            .max_connections(config.connections_max)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .after_connect(|connection, _| Box::pin(refuse_a_standby(connection)))
-            .test_before_acquire(false)
-            .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata)))
+        let urgent = pool(URGENT_MAX).connect_lazy_with(options.clone());
+        let pool = pool(config.connections_max)
             .connect_with(options)
             .await
             .context("connect to Postgres")?;
         Ok(Self {
             pool,
+            urgent,
             connections_max: config.connections_max,
             kv,
             clock,
@@ -74,12 +78,11 @@ impl Db {
 
     /// A transaction that sees one tenant.
     pub async fn tenant(&self, tenant: TenantId) -> Result<Tx> {
-        let inner = self
-            .begin(format!(
-                "BEGIN; SET LOCAL ROLE switchboard_app; SET LOCAL app.tenant = '{}'",
-                tenant.uuid()
-            ))
-            .await?;
+        let how = format!(
+            "BEGIN; SET LOCAL ROLE switchboard_app; SET LOCAL app.tenant = '{}'",
+            tenant.uuid()
+        );
+        let inner = self.begin(&self.pool, how).await?;
         let now = self.clock.now();
         Ok(Tx {
             inner,
@@ -95,9 +98,13 @@ impl Db {
 
     /// A transaction for what comes before a tenant is known, and for sweeps: narrow grants, listed in the migrations.
     pub async fn system(&self) -> Result<SystemTx> {
-        let inner = self
-            .begin("BEGIN; SET LOCAL ROLE switchboard_system".to_owned())
-            .await?;
+        let inner = self.begin(&self.pool, AS_SYSTEM.to_owned()).await?;
+        Ok(SystemTx { inner })
+    }
+
+    /// The same over a connection that nothing else waits for: for leases.
+    pub(crate) async fn urgent(&self) -> Result<SystemTx> {
+        let inner = self.begin(&self.urgent, AS_SYSTEM.to_owned()).await?;
         Ok(SystemTx { inner })
     }
 
@@ -105,23 +112,22 @@ impl Db {
     /// Everything committed later and durably makes it durable too. Not for callers that are cancelled: one cut off in
     /// its `BEGIN` would leave the setting to the connection's next transaction.
     pub(crate) async fn system_relaxed(&self) -> Result<SystemTx> {
-        let inner = self
-            .begin("BEGIN; SET LOCAL ROLE switchboard_system; SET LOCAL synchronous_commit = off".to_owned())
-            .await?;
+        let how = format!("{AS_SYSTEM}; SET LOCAL synchronous_commit = off");
+        let inner = self.begin(&self.pool, how).await?;
         Ok(SystemTx { inner })
     }
 
     /// One round trip for everything a transaction begins with. `how` is made here, of nothing but ids.
-    async fn begin(&self, how: String) -> Result<Transaction<'static, Postgres>> {
+    async fn begin(&self, pool: &PgPool, how: String) -> Result<Transaction<'static, Postgres>> {
         let started = Instant::now();
         for _ in 0..self.connections_max {
-            match self.pool.begin_with(AssertSqlSafe(how.clone())).await {
+            match pool.begin_with(AssertSqlSafe(how.clone())).await {
                 // It died since its last use, and nothing has been done on it yet.
                 Err(fault) if is_gone(&fault) && started.elapsed() < ACQUIRE_LIMIT => {}
                 other => return Ok(other?),
             }
         }
-        Ok(self.pool.begin_with(AssertSqlSafe(how)).await?)
+        Ok(pool.begin_with(AssertSqlSafe(how)).await?)
     }
 
     /// Hands out jobs whose rows are committed already; when Redis cannot be told, the sweeper does.
@@ -143,8 +149,18 @@ impl Db {
 
     /// Closes every connection; transactions that are open end first.
     pub async fn close(&self) {
+        self.urgent.close().await;
         self.pool.close().await;
     }
+}
+
+fn pool(connections_max: u32) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(ACQUIRE_LIMIT)
+        .after_connect(|connection, _| Box::pin(refuse_a_standby(connection)))
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| Box::pin(is_alive(connection, metadata)))
 }
 
 /// During a failover the address may still lead to the old server, which only reads by then. A connection to it must not stay

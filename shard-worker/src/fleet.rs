@@ -32,6 +32,9 @@ const BEAT_GAP: Duration = Duration::from_millis(500);
 const ROUND_LIMIT: Duration = Duration::from_secs(4);
 /// Sessions of a shard that is given away may take so long to end.
 const PARTING_LIMIT: Duration = Duration::from_secs(8);
+/// Between two shards that are given away when the worker leaves, and all of them at most.
+const LEAVING_GAP: Duration = Duration::from_millis(250);
+const LEAVING_WITHIN: Duration = Duration::from_secs(5);
 /// Following the channel is tried again so often where Redis was away.
 const FOLLOW_EVERY: Duration = Duration::from_secs(15);
 
@@ -103,9 +106,10 @@ impl Fleet {
                 None => std::future::pending().await,
             }
         };
+        let look_in = if *is_nudged { BEAT_GAP } else { LOOK_EVERY };
         tokio::select! {
             () = hub.tasks.stopping() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = tokio::time::sleep(look_in) => {}
             () = nudged => *is_nudged = true,
             Some(shard) = parted.1.recv() => {
                 parting.remove(&shard);
@@ -138,6 +142,8 @@ impl Fleet {
             let fleet = shard::beat(&self.hub, &self.hub.node, false).await?;
             self.beat_at = Some(Instant::now());
             for deed in plan(&self.hub.node, &fleet, |_| false) {
+                // There may be more to take than is taken in one go.
+                self.is_nudged |= matches!(deed, Deed::Take(_));
                 self.do_it(deed).await?;
             }
         }
@@ -239,13 +245,20 @@ impl Fleet {
             .collect();
         let held = self.held.live();
         let (hub, all) = (&self.hub, &self.held);
-        let given = held.iter().enumerate().map(|(at, tenure)| {
-            let ends = self.stop_minders_of(tenure.shard);
+        // One after the other, so that each is away for a moment only, however many there are.
+        let gap = LEAVING_GAP.min(LEAVING_WITHIN / u32::try_from(held.len()).unwrap_or(u32::MAX).max(1));
+        let begin = Instant::now();
+        let given = (0_u32..).zip(&held).map(|(at, tenure)| {
+            let minders = &self;
             // In turn, so that nobody gets them all.
             let to = others
-                .get(at.checked_rem(others.len()).unwrap_or_default())
+                .get((at as usize).checked_rem(others.len()).unwrap_or_default())
                 .copied();
-            async move { give_away(hub, all, tenure, to, ends).await }
+            async move {
+                tokio::time::sleep_until(begin + gap * at).await;
+                let ends = minders.stop_minders_of(tenure.shard);
+                give_away(hub, all, tenure, to, ends).await;
+            }
         });
         join_all(given).await;
         if let Err(fault) = shard::leave(&self.hub, &self.hub.node).await {

@@ -20,7 +20,7 @@ use crate::held::chain;
 use crate::link::{End, RATE_LIMITED};
 use crate::pacing::{self, Pace, Warning};
 use crate::sender::SharedPace;
-use crate::starts::Starts;
+use crate::starts::{Starts, Turn};
 use step::Step;
 
 /// When Postgres does not answer, this long until the next question.
@@ -57,7 +57,7 @@ impl Minder {
         hub.tasks.spawn("session.minder", async move {
             let _end = end;
             let adopted = session::hold::adopt(&own_hub, &own_hub.node, &tenure, session.tenant, session.session);
-            match adopted.await {
+            match starts.adopting(adopted).await {
                 Ok(Some(hold)) => {
                     let pace = Pace::new(&own_hub.config.whatsapp, tokio::time::Instant::now());
                     let minding = Minding {
@@ -179,11 +179,11 @@ impl Minding {
         }
     }
 
-    /// Its turn to connect; false when it is not wanted any more.
-    async fn turn(&self) -> bool {
+    /// Its turn to connect; none when it is not wanted any more.
+    async fn turn(&self) -> Option<Turn> {
         tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = self.starts.turn() => !self.is_over(),
+            () = self.stop.cancelled() => None,
+            turn = self.starts.turn() => (!self.is_over()).then_some(turn),
         }
     }
 

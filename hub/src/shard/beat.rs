@@ -12,7 +12,7 @@ use crate::error::Result;
 /// # Errors
 /// When Postgres does not answer. Nobody may take that for "there are no others".
 pub async fn beat(hub: &Hub, me: &str, leaving: bool) -> Result<Fleet> {
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.urgent().await?;
     sqlx::query!(
         "INSERT INTO shard_workers (name, started_at, seen_at, leaving) VALUES ($1, now(), now(), $2)
          ON CONFLICT ON CONSTRAINT shard_workers_pkey DO UPDATE SET seen_at = now(), leaving = $2",
@@ -59,7 +59,7 @@ pub async fn beat(hub: &Hub, me: &str, leaving: bool) -> Result<Fleet> {
 
 /// Says that `me` is gone; also forgets workers that nobody saw for a day.
 pub async fn leave(hub: &Hub, me: &str) -> Result<()> {
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.urgent().await?;
     sqlx::query!(
         "DELETE FROM shard_workers WHERE name = $1 OR seen_at < now() - interval '1 day'",
         me

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// Takes a shard that nobody holds; `None` when somebody else was faster, or it is kept for another.
 pub async fn claim(hub: &Hub, me: &str, shard: Shard) -> Result<Option<Tenure>> {
     let asked = Instant::now();
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.urgent().await?;
     let epoch = sqlx::query_scalar!(
         "UPDATE shards SET owner = $1, epoch = epoch + 1, lease_until = now() + $3::int8 * interval '1 millisecond',
            settled_at = now() + $4::int8 * interval '1 millisecond', successor = NULL, successor_until = NULL
@@ -40,7 +40,7 @@ pub async fn renew(hub: &Hub, me: &str, held: &[Tenure]) -> Result<()> {
         .iter()
         .map(|tenure| (tenure.shard.0, tenure.epoch.number()))
         .unzip();
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.urgent().await?;
     let kept = sqlx::query!(
         "UPDATE shards s SET lease_until = now() + $4::int8 * interval '1 millisecond'
          FROM unnest($2::int2[], $3::int8[]) AS mine (id, epoch)
@@ -79,7 +79,7 @@ pub async fn hand_over(hub: &Hub, me: &str, tenure: &Tenure, successor: &str) ->
 
 async fn give_up(hub: &Hub, me: &str, tenure: &Tenure, successor: Option<&str>) -> Result<()> {
     tenure.end();
-    let mut tx = hub.db.system().await?;
+    let mut tx = hub.db.urgent().await?;
     sqlx::query!(
         "UPDATE shards SET owner = NULL, lease_until = NULL, successor = $4,
            successor_until = CASE WHEN $4::text IS NOT NULL THEN now() + $5::int8 * interval '1 millisecond' END
@@ -92,7 +92,10 @@ async fn give_up(hub: &Hub, me: &str, tenure: &Tenure, successor: Option<&str>) 
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await
+    tx.commit().await?;
+    // Whoever may take it looks at once.
+    super::nudge(&hub.kv).await;
+    Ok(())
 }
 
 pub(super) fn millis(duration: Duration) -> i64 {

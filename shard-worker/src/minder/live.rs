@@ -14,6 +14,7 @@ use super::Minding;
 use crate::attention;
 use crate::fetcher::Fetcher;
 use crate::link::{End, Link, News, Opening};
+use crate::starts::{COMING_LIMIT, Turn};
 use crate::{pacing, sender};
 
 /// From the first knock until messages flow: after linking, the library waits ten seconds for the phone's keys.
@@ -31,6 +32,8 @@ struct Live<'a> {
     wake_fetcher: Arc<Notify>,
     stop_sender: CancellationToken,
     connected_at: Option<Instant>,
+    /// Its place among those on their way.
+    turn: Option<Turn>,
     failures: i32,
     heard_ms: u64,
     heard_at: Instant,
@@ -56,9 +59,9 @@ enum Over {
 impl Minding {
     /// Connects, and stays so for as long as it is wanted.
     pub(super) async fn connect(&self, wanted: &Wanted) -> hub::Result<()> {
-        if !self.turn().await {
+        let Some(turn) = self.turn().await else {
             return Ok(());
-        }
+        };
         let connecting = Observation {
             attempts: wanted.attempts,
             ..Observation::plain(Observed::Connecting)
@@ -69,7 +72,7 @@ impl Minding {
             groups: wanted.groups,
         };
         match Link::open(&self.hub, &self.hold, opening).await {
-            Ok((link, news)) => self.follow(link, news, wanted.attempts).await,
+            Ok((link, news)) => self.follow(link, news, (wanted.attempts, Some(turn))).await,
             Err(fault) => {
                 tracing::warn!(
                     error = format!("{fault:#}"),
@@ -86,7 +89,7 @@ impl Minding {
         &self,
         link: Link,
         mut news: mpsc::Receiver<News>,
-        failures: i32,
+        (failures, turn): (i32, Option<Turn>),
     ) -> hub::Result<()> {
         let mut live = Live {
             minding: self,
@@ -95,6 +98,7 @@ impl Minding {
             wake_fetcher: Arc::default(),
             stop_sender: CancellationToken::new(),
             connected_at: None,
+            turn,
             failures,
             heard_ms: 0,
             heard_at: Instant::now(),
@@ -127,9 +131,9 @@ impl Minding {
 
     /// Connects to say good-bye.
     pub(super) async fn log_out(&self, wanted: &Wanted) -> Result<(), End> {
-        if !self.turn().await {
+        let Some(_turn) = self.turn().await else {
             return Err(End::Lost("stopped"));
-        }
+        };
         let opening = Opening {
             pair: None,
             groups: wanted.groups,
@@ -167,6 +171,7 @@ impl Live<'_> {
     async fn run(&mut self, news: &mut mpsc::Receiver<News>) -> hub::Result<Over> {
         let minding = self.minding;
         let ready_until = Instant::now() + READY_LIMIT;
+        let room_at = Instant::now() + COMING_LIMIT;
         let mut heard = tokio::time::interval(HEARD_EVERY);
         loop {
             tokio::select! {
@@ -176,6 +181,7 @@ impl Live<'_> {
                 () = tokio::time::sleep_until(ready_until), if self.connected_at.is_none() => {
                     return Ok(Over::Ended(self.link.verdict().unwrap_or(End::Lost("no_answer"))));
                 }
+                () = tokio::time::sleep_until(room_at), if self.turn.is_some() => self.turn = None,
                 Some(news) = news.recv() => {
                     if let Some(over) = self.hear(news).await? {
                         return Ok(over);
@@ -214,6 +220,7 @@ impl Live<'_> {
                     minding.hold.named(&minding.hub, &name).await?;
                 }
                 minding.hold.observe(&minding.hub, &seen).await?;
+                self.turn = None;
                 if is_first {
                     self.heard_at = Instant::now();
                     self.paired_at = minding.hold.ledger(&minding.hub).await?.paired_at;

@@ -24,7 +24,8 @@ enum Over {
 
 impl Minding {
     pub(super) async fn pair(&self, wanted: &Wanted, pairing: &Pairing) -> hub::Result<()> {
-        if !self.turn().await {
+        // Staff wait for a code, and nobody knows how long: it takes no place from those that are on their way.
+        if self.turn().await.is_none() {
             return Ok(());
         }
         // Whatever was kept is of a device that is gone, or of an attempt that came to nothing.
@@ -44,7 +45,7 @@ impl Minding {
             }
         };
         match self.show(&link, &mut news, pairing).await {
-            Ok(Over::Linked) => self.follow(link, news, 0).await,
+            Ok(Over::Linked) => self.follow(link, news, (0, None)).await,
             Ok(Over::Failed(why, left_in)) => {
                 link.close().await;
                 self.fail(wanted, pairing, why, left_in).await
