@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::held::{Held, chain};
 use crate::minder::{self, Minder};
-use crate::starts::Starts;
+use crate::starts::{GAP, Starts};
 
 /// Sessions are looked at so often when nobody says that something changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -32,9 +32,8 @@ const BEAT_GAP: Duration = Duration::from_millis(500);
 const ROUND_LIMIT: Duration = Duration::from_secs(4);
 /// Sessions of a shard that is given away may take so long to end.
 const PARTING_LIMIT: Duration = Duration::from_secs(8);
-/// Between two shards that are given away when the worker leaves, and all of them at most.
-const LEAVING_GAP: Duration = Duration::from_millis(250);
-const LEAVING_WITHIN: Duration = Duration::from_secs(5);
+/// A worker that leaves has begun to give its last shard away after this time, however many sessions it has.
+const LEAVING_WITHIN: Duration = Duration::from_secs(10);
 /// Following the channel is tried again so often where Redis was away.
 const FOLLOW_EVERY: Duration = Duration::from_secs(15);
 
@@ -245,8 +244,10 @@ impl Fleet {
             .collect();
         let held = self.held.live();
         let (hub, all) = (&self.hub, &self.held);
-        // One after the other, so that each is away for a moment only, however many there are.
-        let gap = LEAVING_GAP.min(LEAVING_WITHIN / u32::try_from(held.len()).unwrap_or(u32::MAX).max(1));
+        // As fast as another can start them, so that each is away for a moment only, however many there are.
+        let sessions = u32::try_from(self.minders.len()).unwrap_or(u32::MAX);
+        let whole = LEAVING_WITHIN.min(GAP.saturating_mul(sessions));
+        let gap = whole / u32::try_from(held.len()).unwrap_or(u32::MAX).max(1);
         let begin = Instant::now();
         let given = (0_u32..).zip(&held).map(|(at, tenure)| {
             let minders = &self;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::fetcher::TOGETHER_OF_WORKER;
 
 /// Between two starts of one process, on average.
-const GAP: Duration = Duration::from_millis(15);
+pub(crate) const GAP: Duration = Duration::from_millis(10);
 /// Sessions that are taken on at the same time: one transaction each.
 const ADOPTING_MAX: usize = 8;
 /// Sessions that are on their way at the same time.

@@ -2,7 +2,7 @@
 //! people write, how they come back when the network was away, and how another worker takes them over.
 //!
 //! The scenario starts everything itself, since it must end workers: the fake server, the job worker, and shard workers, over
-//! the stores that the environment names (`DATABASE_URL`, `REDIS_URL`, `SECRET_KEY`), in which nothing else may run.
+//! stores that nobody else uses; `./services.sh with-stores` lends some.
 mod fake;
 mod found;
 mod program;
@@ -23,7 +23,7 @@ use crate::run::{Options, Run};
 use crate::stage::exact;
 use fake::{Fake, Stay};
 use found::Found;
-use program::Program;
+use program::{Product, Program};
 
 /// All sessions must be connected within this time, in every part.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -50,6 +50,18 @@ pub struct Args {
     /// How long receipts may take after the last message.
     #[arg(long, default_value = "30s", value_parser = crate::stage::duration)]
     drain: Duration,
+    /// Postgres, as the product uses it.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: String,
+    /// The same for somebody who may see every row, to count them; by default the product's.
+    #[arg(long)]
+    count_url: Option<String>,
+    /// Redis.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true)]
+    redis_url: String,
+    /// The product's.
+    #[arg(long, env = "SECRET_KEY", hide_env_values = true)]
+    secret_key: String,
     /// The product's program; by default the one beside this program.
     #[arg(long)]
     switchboard: Option<PathBuf>,
@@ -61,30 +73,24 @@ pub struct Args {
 /// What the parts share.
 struct Site {
     args: Args,
-    switchboard: PathBuf,
+    product: Product,
     fake: Fake,
     found: Found,
 }
 
 /// Runs it.
 pub async fn run(args: Args) -> Result<ExitCode> {
-    for name in ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"] {
-        ensure!(
-            std::env::var_os(name).is_some(),
-            "{name} is not set; `./services.sh with-stores target/release/loadtest shards` lends stores"
-        );
-    }
-    let switchboard = program::beside(args.switchboard.as_ref(), "switchboard")?;
     let fake = Fake::start(&program::beside(args.fake.as_ref(), "fake-whatsapp")?).await?;
+    let product = Product::new(&args, &fake.socket)?;
     let mut site = Site {
         args,
-        switchboard,
+        product,
         fake,
         found: Found::default(),
     };
-    let _jobs = Program::role(&site.switchboard, "worker", &site.fake.socket).await?;
+    let _jobs = site.product.role("worker").await?;
     let bare = site.bare().await.context("measure a worker without sessions")?;
-    seed::sessions(&site.switchboard, &site.fake, site.args.sessions)
+    seed::sessions(&site.product, &site.fake, site.args.sessions)
         .await
         .context("bring the sessions in")?;
     let first = site.connect().await.context("connect the sessions")?;
@@ -97,7 +103,7 @@ pub async fn run(args: Args) -> Result<ExitCode> {
 
 impl Site {
     async fn worker(&self) -> Result<Program> {
-        Program::role(&self.switchboard, "shard-worker", &self.fake.socket).await
+        self.product.role("shard-worker").await
     }
 
     /// What a worker takes that has nothing to do.

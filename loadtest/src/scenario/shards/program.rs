@@ -1,5 +1,5 @@
 //! Programs that the scenario starts, so that it may end them.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use super::Args;
 use crate::process::{Usage, Watched};
 
 /// A role is ready, and at its end gone, within this time.
@@ -53,39 +54,6 @@ impl Program {
         Ok(Self { child, watched })
     }
 
-    /// A role of the product, ready.
-    pub(super) async fn role(switchboard: &Path, role: &str, whatsapp: &str) -> Result<Self> {
-        let address = free_address()?;
-        let setting = format!("SWITCHBOARD_LISTEN__{}", role.replace('-', "_").to_uppercase());
-        let mut command = Command::new(switchboard);
-        command
-            .arg(role)
-            .env(setting, &address)
-            .env("WHATSAPP_WEB_URL", whatsapp)
-            .env("SWITCHBOARD_WHATSAPP__VERSION", "2.3000.0")
-            .stdout(Stdio::null());
-        if std::env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", "warn");
-        }
-        let program = Self::start(&role.replace('-', "_"), &mut command)?;
-        let (http, _) = crate::outbound::clients(None)?;
-        let url = format!("http://{address}/readyz");
-        let ready = async {
-            while !http
-                .get(&url)
-                .send()
-                .await
-                .is_ok_and(|answer| answer.status().is_success())
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, ready)
-            .await
-            .with_context(|| format!("wait until {role} is ready"))?;
-        Ok(program)
-    }
-
     /// What it has used since its start.
     pub(super) fn usage(&self) -> Result<Usage> {
         self.watched.usage()
@@ -113,6 +81,63 @@ impl Program {
             .context("wait for its end")??;
         ensure!(ended.success(), "{} ended with {ended}", self.watched.name);
         Ok(())
+    }
+}
+
+/// The product: its program, and what it needs to know.
+pub(super) struct Product {
+    program: PathBuf,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Product {
+    /// Over the stores that were named, with this WhatsApp.
+    pub(super) fn new(args: &Args, whatsapp: &str) -> Result<Self> {
+        let log = std::env::var("RUST_LOG").unwrap_or_else(|_| "warn".to_owned());
+        let settings = vec![
+            ("DATABASE_URL", args.database_url.clone()),
+            ("REDIS_URL", args.redis_url.clone()),
+            ("SECRET_KEY", args.secret_key.clone()),
+            ("WHATSAPP_WEB_URL", whatsapp.to_owned()),
+            ("SWITCHBOARD_WHATSAPP__VERSION", "2.3000.0".to_owned()),
+            ("RUST_LOG", log),
+        ];
+        Ok(Self {
+            program: beside(args.switchboard.as_ref(), "switchboard")?,
+            settings,
+        })
+    }
+
+    /// One of its commands, to be run.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).envs(self.settings.iter().cloned());
+        command
+    }
+
+    /// A role, ready.
+    pub(super) async fn role(&self, role: &str) -> Result<Program> {
+        let address = free_address()?;
+        let setting = format!("SWITCHBOARD_LISTEN__{}", role.replace('-', "_").to_uppercase());
+        let mut command = self.command(&[role]);
+        command.env(setting, &address).stdout(Stdio::null());
+        let program = Program::start(&role.replace('-', "_"), &mut command)?;
+        let (http, _) = crate::outbound::clients(None)?;
+        let url = format!("http://{address}/readyz");
+        let ready = async {
+            while !http
+                .get(&url)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, ready)
+            .await
+            .with_context(|| format!("wait until {role} is ready"))?;
+        Ok(program)
     }
 }
 

@@ -1,38 +1,37 @@
 //! Tenants and their linked sessions, by the product's own commands.
-use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 use super::fake::Fake;
+use super::program::Product;
 use crate::progress;
 
 /// The product lets a tenant have so many.
 const SESSIONS_OF_TENANT: usize = 20;
 
 /// Makes them.
-pub(super) async fn sessions(switchboard: &Path, fake: &Fake, count: u64) -> Result<()> {
+pub(super) async fn sessions(product: &Product, fake: &Fake, count: u64) -> Result<()> {
     progress::line(&format!("shards: making {count} linked sessions"));
     let sessions = fake.provision(count).await?;
     let mut lines = String::new();
     for (number, session) in sessions.iter().enumerate() {
         let tenant = format!("load-{}", number / SESSIONS_OF_TENANT);
         if number % SESSIONS_OF_TENANT == 0 {
-            command(switchboard, &["tenant", "create", &tenant], "").await?;
+            command(product, &["tenant", "create", &tenant], "").await?;
         }
         let line = json!({"tenant": tenant, "name": session.phone, "record": session.record});
         lines.push_str(&line.to_string());
         lines.push('\n');
     }
-    command(switchboard, &["whatsapp", "import"], &lines).await
+    command(product, &["whatsapp", "import"], &lines).await
 }
 
-async fn command(switchboard: &Path, arguments: &[&str], input: &str) -> Result<()> {
-    let mut child = Command::new(switchboard)
-        .args(arguments)
+async fn command(product: &Product, arguments: &[&str], input: &str) -> Result<()> {
+    let mut child = product
+        .command(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

@@ -45,7 +45,7 @@ pub(super) async fn run(run: &Run, fake: &Fake, args: &Args) -> Result<()> {
     ticked?;
     let open = under_way.lock().expect("no holder of the lock panics").len();
     run.number("undelivered", exact(open as u64));
-    if let Err(error) = count(run, said, args.drain).await {
+    if let Err(error) = count(run, args, said).await {
         run.note(format!("the rows were not counted: {error:#}"));
     }
     Ok(())
@@ -134,14 +134,14 @@ fn delivered(receipt: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// Looks into the database whether each stands there once, where we may look; rows come a little after the ticks.
-async fn count(run: &Run, said: u64, limit: Duration) -> Result<()> {
-    let url = std::env::var("DATABASE_URL").context("read DATABASE_URL")?;
+async fn count(run: &Run, args: &Args, said: u64) -> Result<()> {
+    let url = args.count_url.as_ref().unwrap_or(&args.database_url);
     let pattern = format!("%[lt-{}-%", run.options().seed);
     let sql =
         format!("SELECT count(*) || ' ' || count(DISTINCT body) FROM messages WHERE body LIKE '{pattern}'");
-    let end = Instant::now() + limit;
+    let end = Instant::now() + args.drain;
     loop {
-        let answer = postgres::answer(&url, &sql).await?;
+        let answer = postgres::answer(url, &sql).await?;
         let mut counts = answer
             .split_whitespace()
             .filter_map(|count| count.parse::<f64>().ok());
