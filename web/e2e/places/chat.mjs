@@ -114,6 +114,53 @@ test('chat: what a message carries is shown on it', async (browser) => {
   assert.deepEqual(page.faults, [])
 })
 
+test('chat: nothing in a chat is ever empty, however late what draws it comes', async (browser) => {
+  const page = await open(browser)
+  await asChat(page)
+  let late
+  const held = new Promise((resolve) => (late = resolve))
+  await page.route(/\/assets\/(chat-parts|ContactPanel)-/, async (route) => {
+    await held
+    await route.continue()
+  })
+  // Every bubble that is drawn without a word or a picture in it, from the first frame on.
+  await page.addInitScript(() => {
+    globalThis.empty = []
+    const look = () => {
+      for (const message of document.querySelectorAll('[data-testid=message]')) {
+        const bubble = message.querySelector('.text-base')
+        if (bubble && !bubble.textContent.trim() && !bubble.querySelector('svg, img, .skeleton')) globalThis.empty.push(message.outerHTML)
+      }
+      requestAnimationFrame(look)
+    }
+    look()
+  })
+  const name = await stranger('Hello from the site')
+  await signIn(page, { name: 'Mia' })
+  await page.getByTestId('conversation-row').filter({ hasText: name }).first().click()
+  await page.getByRole('textbox', { name: 'Reply' }).waitFor()
+  await page.getByRole('status', { name: 'Loading' }).first().waitFor()
+  await shoot(page, 'chat-late-1440')
+  assert.equal(await page.getByTestId('message').count(), 0)
+  late()
+  await page.getByTestId('place').waitFor()
+  await page.getByLabel('What the team knows').waitFor()
+  assert.deepEqual(await page.evaluate(() => globalThis.empty), [])
+  assert.deepEqual(page.faults, [])
+})
+
+test('chat: words are read even when what draws the rest cannot be had', async (browser) => {
+  const page = await open(browser)
+  await asChat(page)
+  await page.route(/\/assets\/chat-parts-/, (route) => route.abort())
+  await into(page)
+  const timeline = page.getByTestId('timeline')
+  await timeline.getByText('Do you have the blue one in stock?').waitFor()
+  await timeline.getByText('Harbour gate').waitFor()
+  assert.equal(await timeline.getByText('Never mind').count(), 0)
+  assert.deepEqual(page.faults, [])
+})
+
 test('chat: staff react, answer, change and take back', async (browser) => {
   const page = await open(browser)
   const asked = await asChat(page)
@@ -178,6 +225,7 @@ test('chat: looks right in every look', async (browser) => {
     const page = await open(browser, look)
     await asChat(page)
     await into(page)
+    if (look.width === 1440) await page.locator('aside textarea').waitFor()
     await shoot(page, `chat-${look.name}`)
     assert.deepEqual(await axe(page), [])
     await page.context().close()

@@ -2,7 +2,7 @@
 // it could not be had, what that means. Pictures are drawn by the browser from bytes, never opened as a page.
 import { useMutation } from '@tanstack/react-query'
 import { CircleAlert, Download, FileText, LoaderCircle, Play, RotateCw } from 'lucide-react'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { api, body, bytes } from '@/api/client'
 import type { Attachment } from '@/api/model'
 import { queries } from '@/api/queries'
@@ -12,8 +12,7 @@ import { keys, placeMessage } from '@/live/patch'
 import { complain } from '@/shell/complaints'
 import { Button } from '@/ui/Button'
 import { nameOf } from './files'
-
-const Recording = lazy(() => import('./Recording'))
+import Recording from './Recording'
 
 export default function Attached({ attachment }: { attachment: Attachment }) {
   if (attachment.state === 'waiting') return <Waiting attachment={attachment} />
@@ -21,11 +20,7 @@ export default function Attached({ attachment }: { attachment: Attachment }) {
   if (attachment.kind === 'image' || attachment.kind === 'sticker') return <Picture attachment={attachment} />
   if (attachment.kind === 'video') return <Film attachment={attachment} />
   if (attachment.kind === 'recording' || attachment.kind === 'audio' || attachment.kind === 'voice') {
-    return (
-      <Suspense>
-        <Recording attachment={attachment} />
-      </Suspense>
-    )
+    return <Recording attachment={attachment} />
   }
   return <Chip attachment={attachment} />
 }

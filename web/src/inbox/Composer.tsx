@@ -15,9 +15,10 @@ import { cx } from '@/ui/cx'
 import { Kbd, MOD } from '@/ui/Kbd'
 import { markSeen } from './actions'
 import { useTyping } from './attention'
-import { About, Files, sendAll, useFiles } from './ComposerParts'
+import { sendAll, useFiles } from './draft-files'
 import { edit, leave, useAbout, useBegun } from './message-actions'
 import { draftOf, keepDraft, type Outgoing } from './outbox'
+import { useParts } from './parts'
 import { segments } from './segments'
 
 export interface ComposerHandle {
@@ -36,6 +37,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
   const shown = barrier ? 'note' : kind
   const [draft, setDraft] = useDraft(conversation.id, shown)
   const about = useAbout((state) => state[conversation.id])
+  const parts = useParts((state) => state.parts)
   const editing = about?.deed === 'edit' && shown === 'reply' ? about.message : null
   // What was being written stays as it is while something said before is changed.
   const [changed, setChanged] = useState('')
@@ -105,8 +107,8 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
               )}
             </span>
           </div>
-          {about && <About about={about} contact={conversation.contact.name} onLeave={() => leave(conversation.id)} />}
-          {files.items.length > 0 && <Files files={files} />}
+          {parts && about && <parts.About about={about} contact={conversation.contact.name} onLeave={() => leave(conversation.id)} />}
+          {parts && files.items.length > 0 && <parts.Files files={files} />}
           <textarea
             ref={area}
             // Empty, it has no direction of its own: the placeholder keeps the page's.

@@ -1,14 +1,13 @@
-// What stands over the words while one writes: the message that is answered or changed, and files that go along.
+// What stands over the words while one writes, when it does: the message that is answered or changed, and files that go along.
 import { LoaderCircle, Paperclip, Pencil, Reply, X } from 'lucide-react'
-import { useEffect, useRef, useState } from 'react'
 import { ApiError } from '@/api/client'
 import type { Message } from '@/api/model'
 import { useTranslation } from '@/i18n'
 import { fileSize } from '@/i18n/format'
 import { IconButton } from '@/ui/Button'
 import { useProblem } from '@/ui/State'
-import { nameOf, type PutIn, putInAll } from './files'
-import { send } from './outbox'
+import type { FilesOfDraft } from './draft-files'
+import { nameOf, type PutIn } from './files'
 
 export function About({ about, contact, onLeave }: { about: { deed: 'answer' | 'edit'; message: Message }; contact: string | null; onLeave: () => void }) {
   const { t } = useTranslation()
@@ -30,72 +29,6 @@ export function About({ about, contact, onLeave }: { about: { deed: 'answer' | '
       <IconButton label={t('common.cancel')} icon={<X className="size-4" />} onClick={onLeave} />
     </div>
   )
-}
-
-export interface FilesOfDraft {
-  items: PutIn[]
-  ready: boolean
-  dragging: boolean
-  /** Whether it took them. */
-  add: (files: File[]) => boolean
-  remove: (key: string) => void
-  /** Those that are there; none is left. */
-  take: () => PutIn[]
-}
-
-/** Files of a draft: chosen, pasted, or dropped anywhere on the page. They live as long as the page. */
-export function useFiles(allowed: boolean): FilesOfDraft {
-  const [items, setItems] = useState<PutIn[]>([])
-  const [dragging, setDragging] = useState(false)
-  const change = (key: string, part: Partial<PutIn>) => setItems((now) => now.map((item) => (item.key === key ? { ...item, ...part } : item)))
-  const add = (files: File[]) => {
-    if (!allowed || files.length === 0) return false
-    const added = putInAll(files, items.length, change)
-    setItems((now) => [...now, ...added])
-    return true
-  }
-  const latest = useRef(add)
-  useEffect(() => {
-    latest.current = add
-  })
-  useEffect(() => {
-    if (!allowed) return
-    const holds = (event: DragEvent) => event.dataTransfer?.types.includes('Files') ?? false
-    const over = (event: DragEvent) => {
-      if (!holds(event)) return
-      event.preventDefault()
-      setDragging(true)
-    }
-    const out = (event: DragEvent) => event.relatedTarget === null && setDragging(false)
-    const drop = (event: DragEvent) => {
-      setDragging(false)
-      if (!holds(event)) return
-      event.preventDefault()
-      latest.current([...(event.dataTransfer?.files ?? [])])
-    }
-    window.addEventListener('dragover', over)
-    window.addEventListener('dragleave', out)
-    window.addEventListener('drop', drop)
-    return () => {
-      window.removeEventListener('dragover', over)
-      window.removeEventListener('dragleave', out)
-      window.removeEventListener('drop', drop)
-    }
-  }, [allowed])
-  return {
-    items,
-    dragging,
-    ready: items.length > 0 && items.every((item) => item.upload !== null),
-    add,
-    remove: (key) => {
-      items.find((item) => item.key === key)?.cancel()
-      setItems((now) => now.filter((item) => item.key !== key))
-    },
-    take: () => {
-      setItems([])
-      return items
-    },
-  }
 }
 
 export function Files({ files }: { files: FilesOfDraft }) {
@@ -134,18 +67,4 @@ function FileRow({ item, onRemove }: { item: PutIn; onRemove: () => void }) {
       <IconButton label={t('composer.remove_file', { name: item.name })} icon={<X className="size-4" />} onClick={onRemove} />
     </li>
   )
-}
-
-/** Each file is a message of its own; the words go under the first that can carry them, else by themselves. */
-export function sendAll(conversationId: string, words: string, kind: 'reply' | 'note', files: PutIn[], answersId?: string) {
-  const uploads = files.flatMap((file) => file.upload ?? [])
-  const carrier = uploads.find((upload) => upload.kind !== 'audio')
-  for (const upload of uploads) {
-    const first = upload === carrier
-    send(conversationId, first ? words : '', kind, {
-      file: { id: upload.id, name: upload.file_name ?? '' },
-      answers_id: first ? answersId : undefined,
-    })
-  }
-  if (words && !carrier) send(conversationId, words, kind, { answers_id: answersId })
 }

@@ -14,7 +14,8 @@ import { Address } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
 import { IconButton } from '@/ui/Button'
 import { Field, Input, Textarea } from '@/ui/Field'
-import { Bone, Loading, Trouble } from '@/ui/State'
+import { Trouble } from '@/ui/State'
+import { DetailsSkeleton } from './DetailsSkeleton'
 
 export default function ContactPanel({ conversation, onClose }: { conversation: Conversation; onClose: () => void }) {
   const { t } = useTranslation()
@@ -25,15 +26,7 @@ export default function ContactPanel({ conversation, onClose }: { conversation: 
         <h2 className="text-sm font-semibold">{t('contact.panel')}</h2>
         <IconButton label={t('common.close')} icon={<X className="size-4" />} onClick={onClose} />
       </div>
-      {query.isPending && (
-        <Loading>
-          <div className="space-y-3 p-4">
-            <Bone className="size-12 rounded-full" />
-            <Bone className="h-3 w-32" />
-            <Bone className="h-20 w-full" />
-          </div>
-        </Loading>
-      )}
+      {query.isPending && <DetailsSkeleton />}
       {query.isError && <Trouble error={query.error} retry={() => void query.refetch()} />}
       {query.data && <Details key={query.data.id} contact={query.data} />}
     </aside>

@@ -14,9 +14,14 @@ import { assignToMe, held, markSeen, setStatus } from './actions'
 import { useLooking } from './attention'
 import { Composer, type ComposerHandle } from './Composer'
 import { ConversationHeader } from './ConversationHeader'
+import { DetailsSkeleton } from './DetailsSkeleton'
 import { Timeline, TimelineSkeleton } from './Timeline'
 
-const ContactPanel = lazy(() => import('./ContactPanel'))
+const wide = () => window.matchMedia('(min-width: 1440px)').matches
+const panel = () => import('./ContactPanel')
+const ContactPanel = lazy(panel)
+// Where it is open from the start, it comes with the page.
+if (wide()) void panel().catch(() => undefined)
 
 export default function ConversationPage() {
   const { conversationId } = useParams({ from: '/app/inbox/$conversationId' })
@@ -28,7 +33,7 @@ function Conversation({ id }: { id: string }) {
   const query = useQuery({ ...conversationQuery(id), placeholderData: () => held(id) })
   const conversation = query.data
   const composer = useRef<ComposerHandle>(null)
-  const [details, setDetails] = useState(() => window.matchMedia('(min-width: 1440px)').matches)
+  const [details, setDetails] = useState(wide)
   const [assigning, setAssigning] = useState(false)
   useViewing(id)
   useSeen(conversation)
@@ -64,7 +69,11 @@ function Conversation({ id }: { id: string }) {
         )}
         <Composer ref={composer} conversation={conversation} />
       </section>
-      <Suspense>{details && <ContactPanel conversation={conversation} onClose={() => setDetails(false)} />}</Suspense>
+      {details && (
+        <Suspense fallback={<PanelSkeleton />}>
+          <ContactPanel conversation={conversation} onClose={() => setDetails(false)} />
+        </Suspense>
+      )}
     </div>
   )
 }
@@ -127,6 +136,15 @@ function useConversationKeys(id: string, composer: React.RefObject<ComposerHandl
     ]
   }, [t, id, composer, navigate, search])
   useOffer(commands)
+}
+
+function PanelSkeleton() {
+  return (
+    <div className="min-h-0 bg-surface lg:border-s">
+      <div className="h-13 border-b" />
+      <DetailsSkeleton />
+    </div>
+  )
 }
 
 function ConversationSkeleton() {

@@ -17,12 +17,9 @@ import { cx } from '@/ui/cx'
 import { useProblem } from '@/ui/State'
 import { react } from './message-actions'
 import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
+import { isPlain, useParts } from './parts'
 
 const CallEntry = lazy(() => withTexts(import('./CallEntry')))
-const Attached = lazy(() => import('./Attached'))
-const ChatMenu = lazy(() => import('./ChatMenu'))
-const Rich = lazy(() => import('./MessageParts'))
-const Reactions = lazy(() => import('./MessageParts').then((parts) => ({ default: parts.Reactions })))
 
 interface Props {
   message: Message
@@ -35,6 +32,7 @@ interface Props {
 
 export function MessageEntry({ message, contact, chat, first, last }: Props) {
   const { t } = useTranslation()
+  const parts = useParts((state) => state.parts)
   if (message.call_id) {
     return (
       <Suspense fallback={<div className="my-4 h-24 rounded border" />}>
@@ -51,30 +49,20 @@ export function MessageEntry({ message, contact, chat, first, last }: Props) {
   }
   const sender = message.sender && { id: message.sender.address, name: message.sender.name ?? message.sender.address }
   const who = sender ?? (message.author === 'contact' ? contact : message.staff)
-  const files = message.attachments.map((attachment) => (
-    <Suspense key={attachment.id}>
-      <Attached attachment={attachment} />
-    </Suspense>
-  ))
-  const plain = !message.card && !message.answers && !message.deletion && message.reactions.length === 0 && !message.edited_at
+  const files = message.attachments.map((attachment) =>
+    parts ? <parts.Attached key={attachment.id} attachment={attachment} /> : <div key={attachment.id} className="skeleton mt-2 h-8 w-48" />,
+  )
+  const plain = isPlain(message)
   return (
     <Bubble
       direction={message.direction}
       first={first}
       author={message.author === 'agent' ? t('message.agent') : (who?.name ?? t(message.elsewhere ? 'message.us' : 'message.unknown_author'))}
       named={sender !== null}
-      menu={
-        chat && message.direction !== 'note' ? (
-          <Suspense>
-            <ChatMenu message={message} />
-          </Suspense>
-        ) : null
-      }
+      menu={parts && chat && message.direction !== 'note' ? <parts.ChatMenu message={message} /> : null}
       below={
-        message.reactions.length > 0 ? (
-          <Suspense>
-            <Reactions reactions={message.reactions} onTake={chat ? () => void react(message, '') : undefined} />
-          </Suspense>
+        parts && message.reactions.length > 0 ? (
+          <parts.Reactions reactions={message.reactions} onTake={chat ? () => void react(message, '') : undefined} />
         ) : null
       }
       avatar={
@@ -92,10 +80,12 @@ export function MessageEntry({ message, contact, chat, first, last }: Props) {
     >
       {plain ? (
         files
+      ) : parts ? (
+        <parts.Rich message={message} contact={contact.name} files={files} />
       ) : (
-        <Suspense fallback={<p dir="auto">{message.deletion ? '' : message.body}</p>}>
-          <Rich message={message} contact={contact.name} files={files} />
-        </Suspense>
+        <p dir="auto" className="break-words whitespace-pre-wrap">
+          {message.deletion ? '…' : message.body}
+        </p>
       )}
     </Bubble>
   )
@@ -131,25 +121,27 @@ function Bubble({ direction, first, author, named, avatar, text, menu, below, fo
             </span>
           )}
         </h2>
-        <div
-          className={cx(
-            'max-w-full rounded px-3 py-1.5 text-base',
-            direction === 'in' && 'bg-bubble-in',
-            direction === 'out' && 'bg-bubble-out',
-            direction === 'note' && 'border border-note-line bg-note',
-          )}
-        >
-          {text && (
-            <p dir="auto" className="break-words whitespace-pre-wrap">
-              {text}
-            </p>
-          )}
-          {children}
+        <div className="relative max-w-full">
+          <div
+            className={cx(
+              'rounded px-3 py-1.5 text-base',
+              direction === 'in' && 'bg-bubble-in',
+              direction === 'out' && 'bg-bubble-out',
+              direction === 'note' && 'border border-note-line bg-note',
+            )}
+          >
+            {text && (
+              <p dir="auto" className="break-words whitespace-pre-wrap">
+                {text}
+              </p>
+            )}
+            {children}
+          </div>
+          {menu && <div className={cx('absolute top-1', ours ? 'end-full pe-1' : 'start-full ps-1')}>{menu}</div>}
         </div>
         {below}
         {foot}
       </div>
-      {menu}
     </article>
   )
 }
@@ -164,7 +156,11 @@ function Foot({ message }: { message: Message }) {
   return (
     <>
       <p className={cx('mt-0.5 flex items-center gap-1 text-xs', trouble ? 'text-danger' : 'text-ink-3')}>
-        {message.direction === 'out' && message.staff && message.staff.id !== me && <bdi>{message.staff.name} ·</bdi>}
+        {message.direction === 'out' && message.staff && message.staff.id !== me && (
+          <span>
+            <bdi>{message.staff.name}</bdi> ·
+          </span>
+        )}
         {message.elsewhere && (
           <span className="inline-flex items-center gap-1" data-testid="elsewhere">
             <Smartphone className="size-3" aria-hidden /> {t('message.elsewhere')} ·

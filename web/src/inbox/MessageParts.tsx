@@ -10,7 +10,7 @@ import { cx } from '@/ui/cx'
 import { nameOf } from './files'
 
 /** Words with what is around them. */
-export default function Rich({ message, contact, files }: { message: Message; contact: string | null; files: ReactNode }) {
+export function Rich({ message, contact, files }: { message: Message; contact: string | null; files: ReactNode }) {
   const said = (
     <>
       {message.answers && <Quoted answers={message.answers} contact={contact} />}

@@ -1,14 +1,15 @@
 // The conversation's one timeline: messages, notes, calls and what happened, by day.
 import { useInfiniteQuery } from '@tanstack/react-query'
-import { useEffect, useMemo, useRef } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
-import type { Conversation } from '@/api/model'
+import type { Conversation, Message } from '@/api/model'
 import { messagesQuery } from '@/api/queries'
 import { day } from '@/i18n/format'
 import { Bone, Loading, Trouble } from '@/ui/State'
 import { useNow } from '@/ui/useNow'
 import { MessageEntry, OutgoingEntry } from './MessageEntry'
 import { useOutbox } from './outbox'
+import { bringParts, isPlain, useParts } from './parts'
 import { timeline } from './timeline-items'
 
 export function Timeline({ conversation }: { conversation: Conversation }) {
@@ -16,13 +17,15 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
   const query = useInfiniteQuery(messagesQuery(conversation.id))
   const items = useOutbox((state) => state.items)
   const now = useNow(60_000)
-  const entries = useMemo(() => {
-    const messages = query.data?.pages.flatMap((page) => page.items) ?? []
-    return timeline(messages, items.filter((item) => item.conversation_id === conversation.id))
-  }, [query.data, items, conversation.id])
+  const messages = useMemo(() => query.data?.pages.flatMap((page) => page.items), [query.data])
+  const entries = useMemo(
+    () => timeline(messages ?? [], items.filter((item) => item.conversation_id === conversation.id)),
+    [messages, items, conversation.id],
+  )
+  const opened = useOpened(messages)
 
-  if (query.isPending) return <TimelineSkeleton />
   if (query.isError && !query.data) return <Trouble error={query.error} retry={() => void query.refetch()} />
+  if (!opened) return <TimelineSkeleton />
   return (
     // Turned upside down and the list inside it the right way up: the browser itself keeps the newest in sight.
     // Focusable, so that the keyboard can scroll it.
@@ -57,6 +60,16 @@ export function Timeline({ conversation }: { conversation: Conversation }) {
       </div>
     </div>
   )
+}
+
+/** Whether everything that the messages need is there; what comes later does not close what is open. */
+function useOpened(messages: Message[] | undefined): boolean {
+  const [opened, setOpened] = useState(false)
+  const settled = useParts((state) => state.parts !== null || state.failed)
+  useEffect(bringParts, [])
+  const ready = messages !== undefined && (settled || messages.every((message) => isPlain(message) && message.attachments.length === 0))
+  if (ready && !opened) setOpened(true)
+  return opened
 }
 
 /** Earlier messages come by themselves when one scrolls up to them. */
