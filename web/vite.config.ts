@@ -30,12 +30,12 @@ export default defineConfig({
             { name: 'react', test: /node_modules\/(react|react-dom|scheduler)\//, priority: 4 },
             {
               name: 'vendor',
-              test: /node_modules\/(@tanstack\/(?!.*virtual)|zustand|use-sync-external-store|openapi-fetch)/,
+              test: /node_modules\/(@tanstack\/(?!.*virtual)|@radix-ui\/react-direction|zustand|use-sync-external-store|openapi-fetch)/,
               priority: 3,
             },
             {
               name: 'radix',
-              test: /node_modules\/(@radix-ui\/(?!react-(dialog|switch)\/)|radix-ui|@floating-ui|aria-hidden|react-remove-scroll)/,
+              test: /node_modules\/(@radix-ui\/(?!react-(dialog|switch)\/)|@floating-ui|aria-hidden|react-remove-scroll)/,
               priority: 2,
             },
             { name: 'app', test: /src\/(ui\/(?!Dialog|Field|Meter)|api|live|shell|i18n\/(index|format))|node_modules\/lucide/, minShareCount: 3 },

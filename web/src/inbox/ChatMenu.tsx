@@ -1,12 +1,11 @@
 // What one may do to a message of a chat: react, answer, change, take back. Beside the bubble, there when one is near it.
 import { Copy, EllipsisVertical, Pencil, Reply, Trash2 } from 'lucide-react'
-import { DropdownMenu } from 'radix-ui'
 import { useState } from 'react'
 import type { Message } from '@/api/model'
 import { useSession } from '@/api/session'
 import { useTranslation } from '@/i18n'
 import { IconButton } from '@/ui/Button'
-import { Menu, MenuItem, MenuLabel, MenuLine } from '@/ui/Menu'
+import { Menu, MenuItem, MenuLabel, MenuLine, MenuSigns } from '@/ui/Menu'
 import { begin, possible, react, remove } from './message-actions'
 
 const EMOJI = ['👍', '❤️', '😂', '😮', '🙏', '✅']
@@ -40,18 +39,7 @@ function Items({ message }: { message: Message }) {
       {can.react && (
         <>
           <MenuLabel>{t('message.react')}</MenuLabel>
-          <DropdownMenu.Group className="flex gap-0.5 px-1 pb-1" aria-label={t('message.react')}>
-            {EMOJI.map((emoji) => (
-              <DropdownMenu.CheckboxItem
-                key={emoji}
-                checked={emoji === ours}
-                className="inline-flex size-8 cursor-pointer items-center justify-center rounded text-lg outline-none data-highlighted:bg-selected data-[state=checked]:bg-selected"
-                onSelect={() => void react(message, emoji === ours ? '' : emoji)}
-              >
-                {emoji}
-              </DropdownMenu.CheckboxItem>
-            ))}
-          </DropdownMenu.Group>
+          <MenuSigns label={t('message.react')} signs={EMOJI} chosen={ours} onChoose={(emoji) => void react(message, emoji === ours ? '' : emoji)} />
           <MenuLine />
         </>
       )}

@@ -1,37 +1,17 @@
-// A menu that opens from a button.
-import { Check } from 'lucide-react'
-import { DropdownMenu } from 'radix-ui'
-import type { ReactNode } from 'react'
-import { cx } from './cx'
-import { Kbd } from './Kbd'
+// A menu that opens from a button. Until it is first opened it is only the button: what draws menus is large, and comes after
+// the page.
+import { cloneElement, type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useState } from 'react'
+import { create } from 'zustand'
 
-interface MenuProps {
-  trigger: ReactNode
+export interface MenuProps {
+  trigger: ReactElement<Record<string, unknown>>
   children: ReactNode
   open?: boolean
   onOpenChange?: (open: boolean) => void
   align?: 'start' | 'end'
 }
 
-export function Menu({ trigger, children, open, onOpenChange, align = 'start' }: MenuProps) {
-  return (
-    <DropdownMenu.Root open={open} onOpenChange={onOpenChange} modal={false}>
-      <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align={align}
-          sideOffset={4}
-          collisionPadding={8}
-          className="appear scroll-thin z-50 max-h-[70vh] min-w-52 overflow-y-auto rounded bg-raised p-1 shadow-float"
-        >
-          {children}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
-  )
-}
-
-interface MenuItemProps {
+export interface MenuItemProps {
   children: ReactNode
   onSelect: () => void
   icon?: ReactNode
@@ -40,37 +20,77 @@ interface MenuItemProps {
   danger?: boolean
 }
 
-export function MenuItem({ children, onSelect, icon, checked, shortcut, danger }: MenuItemProps) {
-  const className = cx(
-    'flex h-8 cursor-pointer items-center gap-2 rounded-[5px] px-2 text-sm outline-none data-highlighted:bg-selected',
-    danger ? 'text-danger' : 'text-ink',
-  )
-  const inside = (
-    <>
-      {icon && <span className="inline-flex w-5 shrink-0 justify-center text-ink-3">{icon}</span>}
-      <span className="min-w-0 flex-1 truncate">{children}</span>
-      {checked && <Check className="size-4 text-ink-2" aria-hidden />}
-      {shortcut && <Kbd>{shortcut}</Kbd>}
-    </>
-  )
-  if (checked === undefined) {
-    return (
-      <DropdownMenu.Item className={className} onSelect={onSelect}>
-        {inside}
-      </DropdownMenu.Item>
-    )
-  }
-  return (
-    <DropdownMenu.CheckboxItem className={className} checked={checked} onSelect={onSelect}>
-      {inside}
-    </DropdownMenu.CheckboxItem>
+export interface MenuSignsProps {
+  label: string
+  signs: string[]
+  chosen: string | undefined
+  onChoose: (sign: string) => void
+}
+
+const useParts = create<{ parts: typeof import('./menu-parts') | null }>(() => ({ parts: null }))
+
+let loading = false
+
+function bringParts() {
+  if (loading) return
+  loading = true
+  import('./menu-parts').then(
+    (parts) => useParts.setState({ parts }),
+    () => {
+      loading = false
+    },
   )
 }
 
-export function MenuLabel({ children }: { children: ReactNode }) {
-  return <DropdownMenu.Label className="px-2 pt-2 pb-1 text-xs text-ink-3">{children}</DropdownMenu.Label>
+export function Menu(props: MenuProps) {
+  const parts = useParts((state) => state.parts)
+  const [wanted, setWanted] = useState(false)
+  // Once opened it stays a menu, so that the focus finds its button again.
+  if (props.open && !wanted) setWanted(true)
+  useEffect(() => {
+    if (wanted) bringParts()
+    else whenIdle(bringParts)
+  }, [wanted])
+  if (wanted && parts) return <parts.Menu {...props} />
+  const begin = () => {
+    setWanted(true)
+    bringParts()
+    props.onOpenChange?.(true)
+  }
+  return cloneElement(props.trigger, {
+    'aria-haspopup': 'menu',
+    'aria-expanded': false,
+    onClick: begin,
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key !== 'ArrowDown') return
+      event.preventDefault()
+      begin()
+    },
+  })
+}
+
+/** When the page has nothing better to do; not every browser says when that is. */
+function whenIdle(deed: () => void) {
+  if ('requestIdleCallback' in window) requestIdleCallback(deed, { timeout: 5_000 })
+  else setTimeout(deed, 2_000)
+}
+
+export function MenuItem(props: MenuItemProps) {
+  const { parts } = useParts()
+  return parts && <parts.MenuItem {...props} />
+}
+
+export function MenuLabel(props: { children: ReactNode }) {
+  const { parts } = useParts()
+  return parts && <parts.MenuLabel {...props} />
 }
 
 export function MenuLine() {
-  return <DropdownMenu.Separator className="my-1 h-px bg-line" />
+  const { parts } = useParts()
+  return parts && <parts.MenuLine />
+}
+
+export function MenuSigns(props: MenuSignsProps) {
+  const { parts } = useParts()
+  return parts && <parts.MenuSigns {...props} />
 }
