@@ -21,7 +21,7 @@ const SLOW_MS = 12_000
 type Stage =
   | { at: 'ready' }
   | { at: 'asking'; since: number }
-  | { at: 'shown'; kind: 'qr' | 'code'; code: string; until: number }
+  | { at: 'shown'; kind: 'qr' | 'code'; code: string; since: number; until: number }
   | { at: 'linked'; phone: string }
   | { at: 'failed'; reason: string }
   | { at: 'refused'; error: ApiError }
@@ -52,7 +52,7 @@ function next(now: Stage, news: PairingNews): Stage {
   switch (news.type) {
     case 'qr':
     case 'code':
-      return { at: 'shown', kind: news.type, code: news.code, until: Date.now() + news.expires_in_s * 1000 }
+      return { at: 'shown', kind: news.type, code: news.code, since: Date.now(), until: Date.now() + news.expires_in_s * 1000 }
     case 'linked':
       return { at: 'linked', phone: news.phone }
     case 'failed':
@@ -213,7 +213,8 @@ function ShownCode({ code }: { code: string }) {
 function Progress({ stage, renewed }: { stage: Stage; renewed: string }) {
   const { t } = useTranslation()
   const now = useNow(1_000)
-  const left = stage.at === 'shown' ? Math.ceil((stage.until - now) / 1000) : 0
+  // The clock may have ticked before the code came.
+  const left = stage.at === 'shown' ? Math.ceil((stage.until - Math.max(now, stage.since)) / 1000) : 0
   const slow = stage.at === 'asking' && now - stage.since > SLOW_MS
   const said = stage.at === 'asking' ? (slow ? t('whatsapp.slow') : t('whatsapp.asking')) : stage.at === 'shown' ? (left > 0 ? t('whatsapp.shown') : renewed) : ''
   return (

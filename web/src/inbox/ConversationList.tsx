@@ -98,7 +98,7 @@ function Header({ search, wish, setWish }: { search: InboxSearch; wish: string |
           trigger={
             <button
               type="button"
-              aria-label={t('inbox.filter')}
+              aria-label={search.channel ? `${t('inbox.filter')}: ${t(`channels.${search.channel}`)}` : t('inbox.filter')}
               className={cx(
                 'flex h-8 items-center gap-1.5 rounded px-2 text-xs hover:bg-hover',
                 search.channel ? 'bg-selected font-medium text-ink' : 'text-ink-2',

@@ -24,7 +24,8 @@ export function Dialog({ open, onClose, title, description, children, wide }: Di
         <Radix.Content
           {...(description ? {} : { 'aria-describedby': undefined })}
           className={cx(
-            'appear fixed inset-x-4 top-[12vh] z-50 mx-auto max-h-[80vh] overflow-y-auto rounded bg-raised p-5 shadow-float',
+            // Focused itself only when what had the focus is gone: no ring around all of it.
+            'appear fixed inset-x-4 top-[12vh] z-50 mx-auto max-h-[80vh] overflow-y-auto rounded bg-raised p-5 shadow-float outline-none focus-visible:outline-none',
             wide ? 'max-w-2xl' : 'max-w-md',
           )}
         >
