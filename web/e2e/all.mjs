@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from './story/cuttable.mjs'
-import { emulate, up } from './story/programs.mjs'
+import { emulate, up, whatsapp } from './story/programs.mjs'
 
 /** Parts of names: only these places, and no story. */
 const wanted = process.argv.slice(2)
@@ -25,9 +25,10 @@ async function places() {
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const emulators = emulate(url, url)
+  const chats = whatsapp()
   let product
   try {
-    const outside = await emulators.ready
+    const outside = { ...(await emulators.ready), whatsapp: await chats.ready }
     product = up(path.join(home, 'up'), port, url, outside)
     const link = await product.ready
     run(wanted.length ? 'Some places' : 'Every place', ['run.mjs', ...wanted], {
@@ -37,7 +38,7 @@ async function places() {
     })
   } finally {
     await product?.stop()
-    await emulators.stop()
+    await Promise.all([emulators.stop(), chats.stop()])
     fs.rmSync(home, { recursive: true, force: true })
   }
 }

@@ -231,7 +231,7 @@ test('whatsapp: a real server makes a number, waits with whoever watches, and he
   await page.getByRole('button', { name: 'Add a number' }).click()
   await page.getByLabel('Name').fill(name)
   await page.keyboard.press('Enter')
-  await stage(page, 'asking')
+  await page.getByTestId('linking').waitFor()
   const row = async () => (await asOwner('GET', '/whatsapp-sessions')).items.find((item) => item.name === name)
   await eventually('it is wanted', async () => (await row())?.desired === 'running')
   await page.getByRole('button', { name: 'Type a code' }).click()
@@ -264,7 +264,7 @@ test('whatsapp: a chat is answered as one, and not while its number rests', asyn
   const front = session('Front desk')
   await having(page, [front])
   const name = await stranger('Is the blue one in stock?')
-  // Nobody can write a WhatsApp message to this server, so a text stands in for one.
+  // A text stands in for a WhatsApp message.
   await page.route(/\/api\/v1\/conversations(\/[0-9a-f-]{36})?(\?|$)/, async (route) => {
     const response = await route.fetch()
     const json = await response.json()

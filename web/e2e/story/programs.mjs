@@ -45,9 +45,15 @@ export function emulate(publicUrl, productUrl) {
   return start('loadtest', args, {}, (line) => (line.startsWith('{"') ? JSON.parse(line) : null), 20_000);
 }
 
+/** A WhatsApp server; ready with { socket, control, certificates_are_checked }. */
+export function whatsapp() {
+  return start('fake-whatsapp', ['serve', '--listen', '127.0.0.1:0'], {}, (line) => (line.startsWith('{"') ? JSON.parse(line) : null), 20_000);
+}
+
 /** The product on `port`; ready with its sign-in link. */
 export function up(home, port, publicUrl, outside) {
   const env = {
+    ...(outside.whatsapp && { WHATSAPP_WEB_URL: outside.whatsapp.socket, SWITCHBOARD_WHATSAPP__VERSION: '2.3000.0' }),
     PUBLIC_URL: publicUrl,
     SWITCHBOARD_LISTEN__UP: `127.0.0.1:${port}`,
     SWITCHBOARD_CALLS__STORAGE: path.join(home, 'objects'),
