@@ -51,7 +51,7 @@ function Missing({ attachment }: { attachment: Attachment }) {
   return (
     <div className="mt-2 flex flex-wrap items-center gap-2 rounded border border-line-strong p-2 text-xs" data-testid="attachment" data-state="failed">
       <CircleAlert className="size-4 shrink-0 text-danger" aria-hidden />
-      <p className="min-w-0 flex-1 basis-40 text-ink-2">{attachment.failure?.help ?? t('message.missing')}</p>
+      <p dir="auto" className="min-w-0 flex-1 basis-40 text-ink-2">{attachment.failure?.help ?? t('message.missing')}</p>
       {!FINAL.includes(attachment.failure?.code ?? '') && (
         <Button size="sm" icon={<RotateCw className="size-3.5" />} disabled={retry.isPending} onClick={() => retry.mutate()}>
           {t('common.try_again')}

@@ -193,7 +193,7 @@ function Failed({ message }: { message: Message }) {
   })
   return (
     <div className="mt-1 flex max-w-full flex-wrap items-center justify-end gap-2 rounded border border-line-strong p-2 text-xs">
-      <p className="min-w-0 flex-1 basis-40 text-ink-2">{message.failure?.help ?? t(`state.${message.state === 'failed' ? 'failed_help' : 'unknown_help'}`)}</p>
+      <p dir="auto" className="min-w-0 flex-1 basis-40 text-ink-2">{message.failure?.help ?? t(`state.${message.state === 'failed' ? 'failed_help' : 'unknown_help'}`)}</p>
       {message.state === 'failed' && (
         <Button size="sm" icon={<RotateCw className="size-3.5" />} disabled={retry.isPending} onClick={() => retry.mutate()}>
           {t('common.try_again')}

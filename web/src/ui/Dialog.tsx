@@ -23,6 +23,11 @@ export function Dialog({ open, onClose, title, description, children, wide }: Di
         <Radix.Overlay className="fixed inset-0 z-40 bg-(--scrim)" />
         <Radix.Content
           {...(description ? {} : { 'aria-describedby': undefined })}
+          // Where nothing inside asks for the focus, the dialog has it: not its way out.
+          onOpenAutoFocus={(event) => {
+            event.preventDefault()
+            ;(event.currentTarget as HTMLElement | null)?.focus()
+          }}
           className={cx(
             // Focused itself only when what had the focus is gone: no ring around all of it.
             'appear fixed inset-x-4 top-[12vh] z-50 mx-auto max-h-[80vh] overflow-y-auto rounded bg-raised p-5 shadow-float outline-none focus-visible:outline-none',
