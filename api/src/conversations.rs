@@ -8,6 +8,7 @@ use hub::cursor::{self, Page};
 use hub::error::{Error, Result};
 use hub::ids::ConversationId;
 use hub::inbox::Channel;
+use hub::message::{self, FirstWord, Message};
 use hub::principal::Principal;
 use hub::session::attention::{self, Doing};
 use serde::Deserialize;
@@ -20,7 +21,7 @@ use crate::versioned::{IfMatch, Versioned};
 /// This noun's operations.
 pub(crate) fn routes() -> OpenApiRouter<Hub> {
     OpenApiRouter::new()
-        .routes(routes!(list))
+        .routes(routes!(list, begin))
         .routes(routes!(counts))
         .routes(routes!(get, update))
         .routes(routes!(seen))
@@ -80,6 +81,24 @@ async fn list(
     let limit = cursor::limit(query.limit);
     let page = conversation::list(&hub, &principal, filter, limit, query.cursor.as_deref()).await?;
     Ok(Json(page))
+}
+
+/// Writes to somebody by their phone number, who need never have written: in the conversation with them, or in a new one.
+/// The same draft again is the same message, with 200.
+#[utoipa::path(post, path = "/conversations", tag = "conversations", operation_id = "begin_conversation",
+    request_body = FirstWord, responses((status = 201, body = Message), (status = 200, body = Message)))]
+async fn begin(
+    principal: Principal,
+    State(hub): State<Hub>,
+    Json(word): Json<FirstWord>,
+) -> Result<(StatusCode, Json<Message>)> {
+    let (message, is_new) = message::begin(&hub, &principal, &word).await?;
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(message)))
 }
 
 /// How many there are of each sort.

@@ -103,6 +103,7 @@ pub const OPERATIONS: &[Operation] = &[
     needs(Role::Staff, "PATCH", "/contacts/{id}"),
     // conversations
     needs(ReadOnly, "GET", "/conversations"),
+    needs(Role::Staff, "POST", "/conversations"),
     needs(ReadOnly, "GET", "/conversations/counts"),
     needs(ReadOnly, "GET", "/conversations/{id}"),
     needs(Role::Staff, "PATCH", "/conversations/{id}"),

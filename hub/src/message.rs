@@ -1,6 +1,7 @@
 //! Messages of a conversation: how one is appended, answered, sent, listed.
 
 mod append;
+mod begin;
 mod carrier;
 mod change;
 mod chat;
@@ -23,6 +24,7 @@ use crate::error::Result;
 use crate::ids::{CallId, ConversationId, MessageId};
 
 pub use append::{NewMessage, append};
+pub use begin::{FirstWord, begin};
 pub(crate) use change::{Signer, Target, react, reword, take_back};
 pub use chat::{delete, edit, set_reaction};
 pub(crate) use chat::{not_done, tell_read};

@@ -6,6 +6,7 @@
 )]
 
 mod begin;
+mod first_word;
 mod forgery;
 mod forms;
 mod inbound;

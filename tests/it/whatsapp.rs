@@ -8,6 +8,7 @@
 
 mod chat;
 mod files;
+mod first_word;
 mod health;
 mod inbound;
 mod life;

@@ -21,7 +21,7 @@ use crate::upload;
 const TEXT_MAX: usize = 1_600;
 
 /// Another request is saying the same draft.
-const IN_FLIGHT: &str = "draft_in_flight";
+pub(super) const IN_FLIGHT: &str = "draft_in_flight";
 
 /// What staff want to say.
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
@@ -76,8 +76,19 @@ async fn say(
     draft: &Draft,
 ) -> Result<(Message, bool)> {
     let mut tx = hub.db.tenant(by.tenant()).await?;
-    if let Some(said) = said_already(&mut tx, conversation, draft).await? {
-        tx.commit().await?;
+    let said = say_in(&mut tx, by, conversation, draft).await?;
+    tx.commit().await?;
+    Ok(said)
+}
+
+/// The same as part of a larger deed.
+pub(super) async fn say_in(
+    tx: &mut Tx,
+    by: &Principal,
+    conversation: ConversationId,
+    draft: &Draft,
+) -> Result<(Message, bool)> {
+    if let Some(said) = said_already(tx, conversation, draft).await? {
         return Ok((said, false));
     }
     let staff = by.staff_id();
@@ -85,18 +96,18 @@ async fn say(
     let base = match draft.kind {
         DraftKind::Note => NewMessage::note(conversation, Author::Staff, &draft.body),
         DraftKind::Reply => {
-            let found = carrier::of(&mut tx, conversation, Author::Staff).await?;
+            let found = carrier::of(tx, conversation, Author::Staff).await?;
             found.takes(draft)?;
             carrier = Some(found);
             NewMessage::outbound(conversation, Author::Staff, &draft.body)
         }
     };
     if let Some(answered) = draft.answers_id {
-        let is_here = get(&mut tx, answered).await?.conversation_id == conversation;
+        let is_here = get(tx, answered).await?.conversation_id == conversation;
         is_here.then_some(()).ok_or(Error::NotFound("message"))?;
     }
     let file = match draft.upload_id {
-        Some(id) => Some(upload::take(&mut tx, id).await?),
+        Some(id) => Some(upload::take(tx, id).await?),
         None => None,
     };
     let is_sound = file
@@ -115,7 +126,7 @@ async fn say(
         draft_key: Some(&draft.key),
         ..base
     };
-    let message = match append(&mut tx, &new).await {
+    let message = match append(tx, &new).await {
         Err(Error::Database(fault)) => {
             let same = "this draft is being sent already; ask again";
             return Err(fault).on_constraint("messages_draft_key", || Error::conflict(IN_FLIGHT, same));
@@ -123,9 +134,8 @@ async fn say(
         other => other?,
     };
     if let Some(carrier) = carrier {
-        carrier.give(&mut tx, &message, 1).await?;
+        carrier.give(tx, &message, 1).await?;
     }
-    tx.commit().await?;
     Ok((message, true))
 }
 
@@ -170,7 +180,7 @@ pub(super) fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
     Ok(NewJob::of(&SendMessage { message })?.once_per(format!("{message}.{attempt}")))
 }
 
-fn check(draft: &Draft) -> Result<()> {
+pub(super) fn check(draft: &Draft) -> Result<()> {
     if draft.body.trim().is_empty() && draft.upload_id.is_none() {
         return Err(Error::field("body", "say something"));
     }

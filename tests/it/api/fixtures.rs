@@ -209,10 +209,12 @@ fn refers(
 pub(super) fn references() -> Vec<Reference> {
     let inbox = json!({ "channel": "sms", "address": "+15550123", "name": "Front desk" });
     let note = |key: &str| json!({ "body": "A note", "draft_key": key, "kind": "note" });
+    let word = json!({ "address": "+15550188", "body": "Hello", "draft_key": "fixture-word" });
     let (answer, with_file) = (note("fixture-answer"), note("fixture-file"));
     vec![
         refers("PATCH", "/conversations/{id}", "assignee_id", "staff", json!({})),
         refers("POST", "/inboxes", "connection_id", "connections", inbox),
+        refers("POST", "/conversations", "inbox_id", "inboxes", word),
         refers(
             "POST",
             "/conversations/{id}/messages",

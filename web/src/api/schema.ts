@@ -330,7 +330,11 @@ export interface paths {
         /** Latest word first. */
         get: operations["list_conversations"];
         put?: never;
-        post?: never;
+        /**
+         * Writes to somebody by their phone number, who need never have written: in the conversation with them, or in a new one.
+         *     The same draft again is the same message, with 200.
+         */
+        post: operations["begin_conversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1647,6 +1651,17 @@ export interface components {
             field: string;
             /** @description What is wrong and what would be right. */
             message: string;
+        };
+        /** @description What staff want to say to somebody, and by which number. */
+        FirstWord: {
+            /** @description Their phone number; without a country code it is read as one of the business's own country. */
+            address: string;
+            /** @description The text. */
+            body: string;
+            /** @description The browser's own key of this draft: the same again is the same message. */
+            draft_key: string;
+            /** @description The inbox that it goes out from: a number for texts, or a linked WhatsApp number. */
+            inbox_id: components["schemas"]["InboxId"];
         };
         /** @description A conversation with what is new in it for who asks. */
         ForStaff: components["schemas"]["Conversation"] & {
@@ -3515,6 +3530,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_ForStaff"];
+                };
+            };
+            /** @description What went wrong, as RFC 9457 problem details. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    begin_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FirstWord"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
                 };
             };
             /** @description What went wrong, as RFC 9457 problem details. */
