@@ -287,6 +287,9 @@ test('whatsapp: a chat is answered as one, and not while its number rests', asyn
   assert.equal(await page.getByTestId('segments').count(), 0)
   await shoot(page, 'whatsapp-chat-1440')
   assert.deepEqual(await axe(page), [])
+  Object.assign(front, { observed: 'banned', ...health('needs_you', 10) })
+  await page.reload()
+  await page.getByTestId('waits').getByText('goes out when it does again').waitFor()
   front.desired = 'stopped'
   await page.reload()
   await page.getByTestId('barrier').getByText('not linked, or paused').waitFor()

@@ -78,6 +78,7 @@ const en = {
     nothing: 'Nothing by that name.',
     conversations: 'Conversations',
   },
+  write: { title: 'New message' },
   help: { title: 'Keyboard', go: 'Go to', look: 'This app' },
   channel: { voice: 'Call', sms: 'Text message', form: 'Web form', whatsapp: 'WhatsApp', instagram: 'Instagram', mail: 'Email', chat: 'Web chat' },
   channels: { all: 'All channels', voice: 'Calls and voicemail', sms: 'Text messages', whatsapp: 'WhatsApp', form: 'Web forms' },
@@ -218,6 +219,7 @@ const en = {
     barrier_no_phone: 'This person left no phone number, so there is nowhere to send a text message. Notes still work.',
     barrier_group: 'Groups can be read here, not written to. Notes still work.',
     barrier_not_linked: 'This WhatsApp number is not linked, or paused. An admin can change that under Settings, WhatsApp. Notes still work.',
+    chat_waits: 'This number does not send just now. What you write waits, and goes out when it does again.',
     read_only: 'Your role may read, not write.',
   },
   contact: {

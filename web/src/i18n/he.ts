@@ -78,6 +78,7 @@ const he = {
     nothing: 'אין דבר בשם הזה.',
     conversations: 'התכתבויות',
   },
+  write: { title: 'הודעה חדשה' },
   help: { title: 'מקלדת', go: 'מעבר אל', look: 'האפליקציה' },
   channel: { voice: 'שיחה', sms: 'הודעת טקסט', form: 'טופס אתר', whatsapp: 'WhatsApp', instagram: 'Instagram', mail: 'דוא״ל', chat: 'צ׳אט באתר' },
   channels: { all: 'כל הערוצים', voice: 'שיחות ותא קולי', sms: 'הודעות טקסט', whatsapp: 'WhatsApp', form: 'טופסי אתר' },
@@ -222,6 +223,7 @@ const he = {
     barrier_no_phone: 'האדם לא השאיר מספר טלפון, ולכן אין לאן לשלוח הודעה. הערות עדיין אפשריות.',
     barrier_group: 'קבוצות אפשר לקרוא כאן, לא לכתוב אליהן. הערות עדיין פועלות.',
     barrier_not_linked: 'מספר ה-WhatsApp הזה לא מקושר, או מושהה. מנהל יכול לשנות זאת תחת הגדרות, WhatsApp. הערות עדיין פועלות.',
+    chat_waits: 'המספר הזה אינו שולח כרגע. מה שתכתבו ימתין, ויצא כשישלח שוב.',
     read_only: 'התפקיד שלכם מאפשר לקרוא, לא לכתוב.',
   },
   contact: {

@@ -1,6 +1,6 @@
 // Where staff write: a reply under the channel's rules, or a note that only the team sees.
 import { useQuery } from '@tanstack/react-query'
-import { Lock, Paperclip, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
+import { Clock, Lock, Paperclip, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
 import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
@@ -31,6 +31,7 @@ const TYPING_MS = 2_000
 export function Composer({ conversation, ref }: { conversation: Conversation; ref: Ref<ComposerHandle> }) {
   const { t } = useTranslation()
   const barrier = useBarrier(conversation)
+  const waits = useWaits(conversation)
   const chat = conversation.channel === 'whatsapp'
   const readOnly = useSession((state) => state.me?.staff.role === 'read_only')
   const [kind, setKind] = useState<'reply' | 'note'>(() => (barrier || (!draftOf(conversation.id, 'reply') && draftOf(conversation.id, 'note')) ? 'note' : 'reply'))
@@ -173,6 +174,12 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
             {t(`composer.barrier_${barrier}`)}
           </p>
         )}
+        {!barrier && waits && shown === 'reply' && (
+          <p className="mt-2 flex items-start gap-1.5 text-xs text-ink-2" data-testid="waits">
+            <Clock className="mt-px size-3.5 shrink-0" aria-hidden />
+            {t('composer.chat_waits')}
+          </p>
+        )}
       </div>
     </div>
   )
@@ -204,11 +211,19 @@ function useBarrier(conversation: Conversation): 'opted_out' | 'no_phone' | 'gro
   if (chat) {
     if (conversation.contact.address?.endsWith('@g.us')) return 'group'
     const session = sessions?.items.find((item) => item.inbox_id === conversation.inbox.id)
-    return session && (session.desired !== 'running' || !session.phone) ? 'not_linked' : null
+    const linked = session?.desired === 'running' && session.phone && session.observed !== 'logged_out'
+    return session && !linked ? 'not_linked' : null
   }
   const phones = contact?.identities.filter((identity) => identity.kind === 'phone')
   if (phones && phones.length === 0 && !conversation.contact.address?.startsWith('+')) return 'no_phone'
   return phones && phones.length > 0 && phones.every((phone) => phone.sms_opted_out) ? 'opted_out' : null
+}
+
+/** Whether what is written now waits, because its number needs somebody or is held back. */
+function useWaits(conversation: Conversation): boolean {
+  const { data: sessions } = useQuery({ ...sessionsQuery, enabled: conversation.channel === 'whatsapp' })
+  const session = sessions?.items.find((item) => item.inbox_id === conversation.inbox.id)
+  return session?.health.state === 'needs_you' || (session?.health.state === 'paused' && session.pause_scope === 'all')
 }
 
 function useDraft(conversationId: string, kind: 'reply' | 'note'): [string, (text: string) => void] {
