@@ -1,13 +1,15 @@
 // WhatsApp numbers from nothing, with a WhatsApp server, phones that scan and customers who write: linked by QR, answered, read,
-// unlinked on the phone; linked by code.
+// unlinked on the phone; linked by code; and staff who write first.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
-import { axe, eventually, open, shoot, signIn, url } from '../browser.mjs'
+import { axe, eventually, looks, open, shoot, signIn, stranger, url } from '../browser.mjs'
 
 const PAGE = `${url}/settings/channels/whatsapp`
 const OURS = '+15550195'
 const OTHER = '+15550196'
+const THIRD = '+15550197'
 const ANN = '+15550121'
+const BEN = '+15550122'
 const card = (page, name) => page.getByTestId('session').filter({ has: page.getByRole('heading', { name, exact: true }) })
 const stage = (page, name) => page.locator(`[data-testid=linking][data-stage=${name}]`).waitFor()
 
@@ -139,4 +141,61 @@ test('pairing: on a phone, another number is linked by the code that is typed on
   await page.getByRole('button', { name: 'Done' }).click()
   await card(page, 'Workshop').getByText('Connected', { exact: true }).waitFor()
   assert.deepEqual([...(await axe(page)), ...page.faults], [])
+})
+
+test('first word: staff write on WhatsApp to somebody who never wrote', async (browser) => {
+  const page = await open(browser)
+  await signIn(page, { role: 'admin' })
+  await linkByQr(browser, page, 'Sales', THIRD)
+  await control('POST', 'customers', { phone: BEN, name: 'Ben' })
+  await page.goto(`${url}/inbox`)
+  await page.getByRole('button', { name: 'New message' }).waitFor()
+  await page.keyboard.press('c')
+  const dialog = page.getByRole('dialog', { name: 'New message' })
+  await dialog.getByRole('option', { name: 'Sales' }).waitFor({ state: 'attached' })
+  await dialog.getByLabel('From').selectOption({ label: (await dialog.getByRole('option').allInnerTexts()).find((text) => text.startsWith('Sales')) })
+  await dialog.getByTestId('risk').getByText('New people today: 0 of 5.', { exact: false }).waitFor()
+  await dialog.getByLabel('Message').fill('Your bicycle is ready.')
+  const to = dialog.getByLabel('Phone number')
+  for (const [wrong, why] of [['030 12', 'This is no phone number'], [THIRD, 'the number it would go out from']]) {
+    await to.fill(wrong)
+    await page.keyboard.press('Enter')
+    await dialog.getByText(why, { exact: false }).waitFor()
+  }
+  await shoot(page, 'first-word-1440-wrong')
+  assert.deepEqual(await axe(page), [])
+  await to.fill('+1 555 01 22')
+  await dialog.getByLabel('Message').press('Control+Enter')
+  await page.waitForURL(/\/inbox\/[0-9a-f-]{36}/)
+  await page.getByTestId('timeline').getByText('Your bicycle is ready.').waitFor()
+  const message = await got(BEN, 'Your bicycle is ready.')
+  await reaches(page, 'Your bicycle is ready.', ['delivered'])
+  await control('POST', `customers/${BEN}/say`, { to: THIRD, text: 'On my way!', quote: message.id })
+  await page.getByTestId('timeline').getByText('On my way!').waitFor({ timeout: 30_000 })
+  await shoot(page, 'first-word-1440-answered')
+  assert.deepEqual([...(await axe(page)), ...page.faults], [])
+})
+
+test('first word: who may only read is not offered it', async (browser) => {
+  const page = await open(browser)
+  await signIn(page, { role: 'read_only' })
+  await page.getByRole('heading', { name: 'Open' }).waitFor()
+  assert.equal(await page.getByRole('button', { name: 'New message' }).count(), 0)
+  await page.keyboard.press('c')
+  assert.equal(await page.getByRole('dialog').count(), 0)
+  assert.deepEqual(page.faults, [])
+})
+
+test('first word: looks right in every look', async (browser) => {
+  await stranger('A number for texts is there')
+  for (const look of looks) {
+    const page = await open(browser, look)
+    await signIn(page)
+    await page.keyboard.press('c')
+    await page.locator('[role=dialog] textarea').waitFor()
+    await page.waitForFunction(() => document.activeElement?.matches('input[type=tel]'))
+    await shoot(page, `first-word-${look.name}`)
+    assert.deepEqual([...(await axe(page)), ...page.faults], [], look.name)
+    await page.context().close()
+  }
 })

@@ -2,11 +2,12 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { Check, ChevronDown, ListFilter, MessageSquarePlus, Search, X } from 'lucide-react'
+import { Check, ChevronDown, ListFilter, MessageSquarePlus, Search, SquarePen, X } from 'lucide-react'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
 import { conversationQuery, conversationsQuery, countsQuery, messagesQuery, queries } from '@/api/queries'
+import { useSession } from '@/api/session'
 import { number } from '@/i18n/format'
 import { type Command, useCommands, useOffer } from '@/shell/commands'
 import { IconButton } from '@/ui/Button'
@@ -14,6 +15,7 @@ import { cx } from '@/ui/cx'
 import { Menu, MenuItem, MenuLabel, MenuLine } from '@/ui/Menu'
 import { Bone, Empty, Loading, Trouble } from '@/ui/State'
 import { ConversationRow, ROW_HEIGHT } from './ConversationRow'
+import { useNewMessage } from './new-message'
 import { CHANNELS, filterOf, type InboxSearch, VIEWS } from './views'
 
 interface Props {
@@ -65,6 +67,7 @@ function Header({ search, wish, setWish }: { search: InboxSearch; wish: string |
   const { t } = useTranslation()
   const navigate = useNavigate()
   const { data: counts } = useQuery(countsQuery)
+  const mayWrite = useSession((state) => state.me?.staff.role !== 'read_only')
   const view = search.view ?? 'open'
   const count = search.channel ? undefined : counts?.[view]
   const go = (change: Partial<InboxSearch>) => void navigate({ to: '.', search: (now: InboxSearch) => ({ ...now, ...change }) })
@@ -120,6 +123,9 @@ function Header({ search, wish, setWish }: { search: InboxSearch; wish: string |
             </MenuItem>
           ))}
         </Menu>
+        {mayWrite && (
+          <IconButton label={t('write.title')} shortcut="C" icon={<SquarePen className="size-4" />} onClick={() => useNewMessage.setState({ open: true })} />
+        )}
         <IconButton
           label={t('inbox.find')}
           shortcut="/"

@@ -5,9 +5,10 @@ import { AudioLines, CircleUserRound, Inbox, Keyboard, LogOut, Monitor, Moon, Ph
 import { lazy, type ReactNode, Suspense, useEffect, useMemo } from 'react'
 import { callsQuery, countsQuery } from '@/api/queries'
 import { signOut, useSession } from '@/api/session'
-import { type Language, languages, speak, useTranslation } from '@/i18n'
+import { type Language, languages, speak, useTranslation, withTexts } from '@/i18n'
 import { number } from '@/i18n/format'
 import { CHANNELS, VIEWS } from '@/inbox/views'
+import { useNewMessage } from '@/inbox/new-message'
 import { live } from '@/live/live'
 import { useLive } from '@/live/driver'
 import { useSignals } from '@/live/signals'
@@ -27,6 +28,7 @@ import { setTheme, useTheme } from './theme'
 
 const Palette = lazy(() => import('./Palette'))
 const Help = lazy(() => import('./Help'))
+const NewMessage = lazy(() => withTexts(import('@/inbox/NewMessage')))
 const ListeningBar = lazy(() => import('@/calls/ListeningBar'))
 
 export function Shell() {
@@ -41,6 +43,7 @@ export function Shell() {
   useRetryWhenLive()
   useGlobalCommands()
   const { palette, help } = useCommands()
+  const writing = useNewMessage((state) => state.open)
   const { t } = useTranslation()
   return (
     <div className="grid h-full grid-rows-[minmax(0,1fr)_auto] sm:grid-cols-[56px_minmax(0,1fr)] sm:grid-rows-1 lg:grid-cols-[216px_minmax(0,1fr)]">
@@ -57,6 +60,7 @@ export function Shell() {
         <ListeningBar />
         {palette && <Palette />}
         {help && <Help />}
+        {writing && <NewMessage />}
       </Suspense>
     </div>
   )
@@ -146,7 +150,8 @@ function Item({ to, search, icon, label, count, lit, inner, exact }: ItemProps) 
   const inside = (
     <Link
       to={to}
-      search={search ?? {}}
+      // The inbox itself is where nothing is chosen.
+      search={search ?? (exact ? { view: undefined, channel: undefined } : {})}
       activeOptions={{ exact: false, includeSearch: to === '/inbox', explicitUndefined: exact }}
       preload="intent"
       className="inset-focus group flex h-8 items-center gap-2.5 rounded px-2 text-ink-2 hover:bg-hover hover:text-ink max-lg:h-10 max-lg:justify-center aria-[current=page]:bg-selected aria-[current=page]:font-medium aria-[current=page]:text-ink"
@@ -277,11 +282,13 @@ function OfflineOnly() {
 function useGlobalCommands() {
   const { t, language } = useTranslation()
   const navigate = useNavigate()
+  const mayWrite = useSession((state) => state.me?.staff.role !== 'read_only')
   const commands = useMemo<Command[]>(() => {
     const go = t('help.go')
     const look = t('help.look')
     return [
       { id: 'palette', title: t('palette.title'), section: go, shortcut: 'mod+k', always: true, hidden: true, run: () => useCommands.setState((now) => ({ palette: !now.palette })) },
+      ...(mayWrite ? [{ id: 'write', title: t('write.title'), section: t('nav.inbox'), shortcut: 'c', run: () => useNewMessage.setState({ open: true }) }] : []),
       { id: 'go-inbox', title: t('nav.inbox'), section: go, shortcut: 'g i', run: () => void navigate({ to: '/inbox' }) },
       { id: 'go-mine', title: t('view.mine'), section: go, shortcut: 'g m', run: () => void navigate({ to: '/inbox', search: { view: 'mine' } }) },
       { id: 'go-unassigned', title: t('view.unassigned'), section: go, shortcut: 'g u', run: () => void navigate({ to: '/inbox', search: { view: 'unassigned' } }) },
@@ -308,6 +315,6 @@ function useGlobalCommands() {
         .map((name) => ({ id: `language-${name}`, title: `${t('nav.language')}: ${languages[name]}`, section: look, run: () => void speak(name) })),
       { id: 'sign-out', title: t('nav.sign_out'), section: look, run: () => void signOut() },
     ]
-  }, [t, navigate, language])
+  }, [t, navigate, language, mayWrite])
   useOffer(commands)
 }
