@@ -1,5 +1,6 @@
 //! Logs and metrics: one subscriber, one recorder, per process.
 
+mod discretion;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[cfg(feature = "sentry")]
@@ -8,22 +9,30 @@ mod sentry;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::filter::combinator::And;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::config::{Log, LogFormat};
+use discretion::Discretion;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+type Level = And<EnvFilter, Discretion, Registry>;
 
 /// Starts logging and, where the features and settings say so, the export of traces and faults. `RUST_LOG` chooses the
 /// level, `info` without it. A second call changes nothing.
 pub fn start(log: &Log) {
     metrics();
-    let level =
-        || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,fred=warn,sqlx=warn"));
+    let level = || {
+        let chosen =
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,fred=warn,sqlx=warn"));
+        let discretion = Discretion::unless_named_in(&chosen.to_string());
+        chosen.and(discretion)
+    };
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines: BoxedLayer = match log.format {
         LogFormat::Pretty => lines.with_target(false).with_filter(level()).boxed(),
@@ -41,7 +50,7 @@ pub fn start(log: &Log) {
     not(any(feature = "otlp", feature = "sentry")),
     expect(unused_mut, unused_variables, reason = "the plain build exports nothing")
 )]
-fn exporters(log: &Log, level: &dyn Fn() -> EnvFilter) -> Vec<BoxedLayer> {
+fn exporters(log: &Log, level: &dyn Fn() -> Level) -> Vec<BoxedLayer> {
     let mut layers = Vec::new();
     #[cfg(feature = "otlp")]
     layers.extend(otlp::layer(&log.otlp_url).map(|layer| layer.with_filter(level()).boxed()));

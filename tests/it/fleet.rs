@@ -170,11 +170,15 @@ impl Drop for Process {
     }
 }
 
+/// Its log is ours, or goes to the file that the setting `TEST_LOG_FILE` names.
 fn spawn(binary: &Path, arguments: &[&str], environment: &[(String, String)]) -> Child {
+    let log = environment.iter().find(|(name, _)| name == "TEST_LOG_FILE");
+    let log = log.map(|(_, path)| std::fs::File::create(path).expect("make a file for its log"));
     Command::new(binary)
         .args(arguments)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
+        .stderr(log.map_or_else(Stdio::inherit, Stdio::from))
         .spawn()
         .expect("start the binary under test")
 }

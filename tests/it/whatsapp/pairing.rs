@@ -4,7 +4,7 @@ use fake_wa::Faults;
 use hub::session::Observed;
 use hub::session::pairing::News;
 
-use super::{HERE, Shift, Shop, here, next, patience};
+use super::{ANN, HERE, Shift, Shop, here, next, patience};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_is_linked_by_qr_and_stays_connected() {
@@ -80,5 +80,36 @@ async fn an_unlinked_number_is_logged_out_forgotten_and_linked_anew() {
     shop.link().await;
     shop.until_observed(Observed::Connected).await;
     shift.stop().await;
+    shop.whatsapp.stop().await;
+}
+
+/// The library's own lines carry what nobody may read in a log: the code that links, numbers.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_code_and_no_number_comes_into_the_log() {
+    let shop = Shop::open().await;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let settings = [
+        ("RUST_LOG", "debug".to_owned()),
+        ("TEST_LOG_FILE", log.display().to_string()),
+    ];
+    let shift = Shift::with(&shop, &settings).await;
+    let mut watch = shop.begin(Some(HERE)).await;
+    let code = match next(&mut watch).await {
+        News::Code { code, .. } => code,
+        other => panic!("{other:?}"),
+    };
+    shop.whatsapp.type_code(here(), &code).await.unwrap();
+    shop.until_observed(Observed::Connected).await;
+    let customer = shop.customer().await;
+    let id = customer.say(here(), "Are you open today?").await.unwrap();
+    customer.ticked(&id, "delivered", patience()).await.unwrap();
+    shift.stop().await;
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("is connected"), "our own lines are there");
+    for secret in [&code, HERE, ANN, "15550199", "15550101", "open today"] {
+        let line = log.lines().find(|line| line.contains(secret));
+        assert!(line.is_none(), "{line:?}");
+    }
     shop.whatsapp.stop().await;
 }
