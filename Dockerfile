@@ -47,7 +47,11 @@ RUN apt-get update \
     && useradd --system --uid 65532 --user-group --create-home --home-dir /var/lib/switchboard switchboard \
     && install -d -o switchboard -g switchboard -m 0700 /var/lib/switchboard/objects
 COPY --from=build /src/target/release/switchboard /usr/local/bin/switchboard
-COPY LICENSE /usr/share/doc/switchboard/
+# The program links shard-worker, which is AGPL-3.0-or-later, so all of it is to be treated as that; the rest is Apache-2.0.
+COPY LICENSE /usr/share/doc/switchboard/LICENSE.Apache-2.0
+COPY shard-worker/LICENSE /usr/share/doc/switchboard/LICENSE.AGPL-3.0
+LABEL org.opencontainers.image.title="Switchboard" \
+      org.opencontainers.image.licenses="AGPL-3.0-or-later AND Apache-2.0"
 USER 65532:65532
 WORKDIR /var/lib/switchboard
 ENV SWITCHBOARD_LOG_FORMAT=json

@@ -1,4 +1,5 @@
 //! The one binary: its subcommands are the roles and what an operator does by hand.
+mod about;
 mod cmd;
 mod demo;
 mod own_services;
@@ -12,7 +13,7 @@ use clap::{Parser, Subcommand};
 
 /// A real-time communications hub for small businesses.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version, long_version = about::VERSION.as_str(), about)]
 struct Cli {
     /// Settings that override those of `switchboard.toml` in the working folder.
     #[arg(long, global = true, value_name = "FILE")]

@@ -12,6 +12,8 @@ use hub::tasks::Tasks;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::about;
+
 use crate::progress;
 
 /// Raises this process's limit of open files as far as it may go: every screen and every call is a socket, and a user's
@@ -48,6 +50,7 @@ pub(crate) fn settings(
 ) -> Result<Config, BadSettings> {
     let mut config = config::load(file, flags).map_err(BadSettings)?;
     config.role = Some(role);
+    config.build = about::BUILD;
     Ok(config)
 }
 

@@ -34,6 +34,18 @@ pub struct Config {
     /// Which role this process plays, for names in leases and logs; set by the subcommand.
     #[serde(skip)]
     pub role: Option<&'static str>,
+    /// What is in this program; set by the program.
+    #[serde(skip)]
+    pub build: Build,
+}
+
+/// What a program was built with, and what that makes of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Build {
+    /// The features that are in it.
+    pub features: &'static [&'static str],
+    /// The licence it is to be treated under, by SPDX.
+    pub licence: &'static str,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -103,6 +115,7 @@ pub struct Whatsapp {
     pub pacing: Pacing,
     pub messages_per_minute: u32,
     pub new_chats_per_day_max: u32,
+    pub silent_after_s: u64,
 }
 
 /// How what goes out over linked numbers is paced.

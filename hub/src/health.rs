@@ -60,5 +60,12 @@ async fn metrics_json() -> Json<Value> {
 }
 
 async fn version(State(hub): State<Hub>) -> Json<Value> {
-    Json(json!({ "version": env!("CARGO_PKG_VERSION"), "role": hub.config.role_name(), "node": &*hub.node }))
+    let build = hub.config.build;
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "role": hub.config.role_name(),
+        "node": &*hub.node,
+        "features": build.features,
+        "licence": build.licence,
+    }))
 }

@@ -122,5 +122,10 @@ fn whatsapp(settings: &Whatsapp) -> Vec<Fault> {
         "whatsapp.messages_per_minute",
         "must be between 1 and 600",
     );
+    require(
+        (5..=3_600).contains(&settings.silent_after_s),
+        "whatsapp.silent_after_s",
+        "must be between 5 and 3600",
+    );
     faults
 }

@@ -17,6 +17,7 @@ fn settings(
         pacing,
         messages_per_minute,
         new_chats_per_day_max,
+        silent_after_s: 180,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whom the product trusts. Tests pair with a fake server because their build skips the check of WhatsApp's certificate
+//! Whom the product trusts, and under which licence it is. Tests pair with a fake server because their build skips the check of WhatsApp's certificate
 //! (fake-wa/README.md); what people build must not.
 
 use hub::session::Observed;
@@ -30,4 +30,15 @@ async fn the_product_shows_no_code_of_a_server_that_is_not_whatsapps() {
     );
     shift.stop().await;
     shop.whatsapp.stop().await;
+}
+
+#[test]
+fn a_program_that_can_work_whatsapp_numbers_says_its_licence() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_switchboard"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("Features: whatsapp-web"), "{said}");
+    assert!(said.contains("Licence: AGPL-3.0-or-later"), "{said}");
 }
