@@ -29,6 +29,8 @@ pub struct Faults {
     pub media: Option<u16>,
     /// The account's reach-out time lock, as its look-up tells it.
     pub reachout_locked_until: Option<u64>,
+    /// One-to-one messages and look-ups tell nobody's other address: the number behind a LID, the LID of a number.
+    pub hide_twins: bool,
 }
 
 /// How a socket fails to open.

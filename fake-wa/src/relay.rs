@@ -186,15 +186,17 @@ fn envelope(
     if phone == recipient && stanza::attr(message, "category") != "peer" {
         envelope = envelope.attr("recipient", to.to_non_ad());
     }
-    Ok(if to.is_lid() {
-        envelope
-            .attr("from", phone.lid_device(device))
-            .attr("sender_pn", phone.pn())
-            .attr("addressing_mode", "lid")
+    let (named, twin) = if to.is_lid() {
+        envelope = envelope.attr("addressing_mode", "lid");
+        (phone.lid_device(device), ("sender_pn", phone.pn()))
     } else {
+        (phone.pn_device(device), ("sender_lid", phone.lid()))
+    };
+    envelope = envelope.attr("from", named);
+    Ok(if state.faults.hide_twins {
         envelope
-            .attr("from", phone.pn_device(device))
-            .attr("sender_lid", phone.lid())
+    } else {
+        envelope.attr(twin.0, twin.1)
     })
 }
 

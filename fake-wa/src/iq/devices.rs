@@ -19,8 +19,9 @@ pub(super) fn usync(world: &World, request: &Node) -> Result<Node> {
     let mut users = Vec::new();
     for user in stanza::children(list) {
         let Some((named, phone)) = who(user) else { continue };
+        let hides_twins = state.faults.hide_twins;
         let account = state.accounts.get_mut(&phone);
-        if let Some(found) = answer(query, user, &named, account)? {
+        if let Some(found) = answer(query, (user, &named), account, hides_twins)? {
             users.push(found);
         }
     }
@@ -51,7 +52,12 @@ fn who(user: &Node) -> Option<(Jid, Phone)> {
     Some((phone.pn(), phone))
 }
 
-fn answer(query: &Node, user: &Node, named: &Jid, account: Option<&mut Account>) -> Result<Option<Node>> {
+fn answer(
+    query: &Node,
+    (user, named): (&Node, &Jid),
+    account: Option<&mut Account>,
+    hides_twins: bool,
+) -> Result<Option<Node>> {
     let Some(account) = account else {
         // Only a question about a contact gets the answer that there is none.
         let contact = user.get_optional_child("contact").map(stanza::bytes);
@@ -71,6 +77,7 @@ fn answer(query: &Node, user: &Node, named: &Jid, account: Option<&mut Account>)
         let node = match protocol.tag.as_ref() {
             "contact" => plain("contact", &[("type", "in")]),
             "devices" => devices(account)?,
+            "lid" if hides_twins => continue,
             "lid" => NodeBuilder::new("lid").attr("val", account.phone.lid()).build(),
             "status" => plain("status", &[("t", "0")]),
             _ => continue,
@@ -78,7 +85,7 @@ fn answer(query: &Node, user: &Node, named: &Jid, account: Option<&mut Account>)
         told.push(node);
     }
     let mut found = NodeBuilder::new("user").attr("jid", named);
-    if named.is_lid() {
+    if named.is_lid() && !hides_twins {
         found = found.attr("pn_jid", account.phone.pn());
     }
     Ok(Some(found.children(told).build()))
