@@ -1,7 +1,11 @@
 //! Contacts and their identities: an outside person, and the addresses they are known by. One number is one person,
 //! whatever it is used for.
 
+mod same;
+
 use serde::{Deserialize, Serialize};
+
+pub(crate) use same::same;
 
 use crate::clock::Timestamp;
 use crate::db::Tx;

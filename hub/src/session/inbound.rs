@@ -2,6 +2,7 @@
 //! in between, it comes again; and what comes again is the same submission.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Hold;
 use super::media::Kept;
@@ -18,6 +19,10 @@ use crate::submission::{Body, ProcessSubmission};
 pub struct ChatItem {
     /// Which chat: a number in E.164, or the network's own name of somebody who hides theirs, or of a group.
     pub chat: String,
+    /// What the network calls the same person when they hide their number, where it has told. They may have been met by that
+    /// name before their number was known.
+    #[serde(default)]
+    pub also: Option<String>,
     /// Who said it, in the same words; differs from the chat in groups only.
     pub sender: String,
     /// Whether the account's owner said it, on the phone or another device.
@@ -128,7 +133,8 @@ impl Hold {
         let now = tx.now();
         let mut new = 0;
         for item in items {
-            let body = serde_json::to_value(Body::Whatsapp(item.clone())).map_err(anyhow::Error::from)?;
+            let mut body = serde_json::to_value(Body::Whatsapp(item.clone())).map_err(anyhow::Error::from)?;
+            without_nul(&mut body);
             let id = SubmissionId::at(now);
             let written = sqlx::query!(
                 "INSERT INTO submissions (tenant_id, id, inbox_id, source, dedup_key, body, received_at)
@@ -137,7 +143,7 @@ impl Hold {
                 self.tenant.uuid(),
                 id.uuid(),
                 self.inbox.uuid(),
-                item.dedup_key(),
+                item.dedup_key().replace('\0', ""),
                 body,
                 now as _
             )
@@ -165,7 +171,22 @@ impl Hold {
     }
 }
 
+/// Postgres takes no NUL. A message with one, refused, would come again for ever, and all behind it would wait.
+fn without_nul(value: &mut Value) {
+    match value {
+        Value::String(text) => text.retain(|letter| letter != '\0'),
+        Value::Array(all) => all.iter_mut().for_each(without_nul),
+        Value::Object(fields) => fields.values_mut().for_each(without_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 impl ChatItem {
+    /// The chat by every name that it is known by.
+    pub(crate) fn chats(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.chat.as_str()).chain(self.also.as_deref())
+    }
+
     /// What makes it the same item when it comes again: ids are unique within chat and sender only.
     fn dedup_key(&self) -> String {
         format!("{}|{}|{}", self.chat, self.sender, self.wire_id)

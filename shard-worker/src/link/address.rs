@@ -20,6 +20,17 @@ pub(super) async fn name_of(store: &Store, jid: &Jid, alt: Option<&Jid>) -> Stri
     jid.to_non_ad().to_string()
 }
 
+/// What the network calls the person behind a number, where it has told: the name that they have when they hide it.
+pub(super) async fn hidden_name(store: &Store, jid: &Jid, alt: Option<&Jid>) -> Option<String> {
+    let told = [Some(jid), alt].into_iter().flatten().find(|jid| is_hidden(jid));
+    if let Some(hidden) = told {
+        return Some(hidden.to_non_ad().to_string());
+    }
+    let number = number_of(jid)?;
+    let hidden = store.hidden_name_of(number.trim_start_matches('+')).await?;
+    Some(Jid::lid(hidden).to_string())
+}
+
 /// All names that a chat may have been known by, the best one first: who hides a number may have been met before it was known.
 pub(super) async fn names_of(store: &Store, jid: &Jid) -> Vec<String> {
     let mut names = vec![name_of(store, jid, None).await];

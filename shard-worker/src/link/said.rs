@@ -8,7 +8,7 @@ use whatsapp_rust::wacore::types::events::InboundMessage;
 use whatsapp_rust::wacore_binary::JidExt as _;
 use whatsapp_rust::waproto::whatsapp as wa;
 
-use super::address::name_of;
+use super::address::{hidden_name, name_of};
 use super::files::{self, Reference};
 use super::store::Store;
 
@@ -33,9 +33,15 @@ pub(super) async fn item(
         source.sender_alt.as_ref()
     };
     let chat_name = name_of(store, chat, chat_alt.filter(|_| !is_group)).await;
+    let also = if is_group {
+        None
+    } else {
+        hidden_name(store, chat, chat_alt).await
+    };
     let sender = name_of(store, &source.sender, source.sender_alt.as_ref()).await;
     let said_at = jiff::Timestamp::from_second(info.timestamp.timestamp()).unwrap_or_default();
     let item = ChatItem {
+        also: also.filter(|also| *also != chat_name),
         chat: chat_name,
         sender,
         from_us: source.is_from_me,

@@ -23,8 +23,7 @@ pub(in crate::submission) async fn receive(
     let Some(about) = about(&item.content) else {
         return say(tx, inbox, item).await;
     };
-    let name = provider_id(inbox, &item.chat, about);
-    let Some(target) = Target::by_provider_id(tx, &name).await? else {
+    let Some(target) = find(tx, inbox, item, about).await? else {
         if is_on_its_way(tx, inbox, item, about).await? {
             return Err(anyhow::anyhow!("what the item is about is not worked in yet").into());
         }
@@ -34,9 +33,20 @@ pub(in crate::submission) async fn receive(
             _ => Ok(None),
         };
     };
-    let id = target.id;
+    let target = Target::lock(tx, target).await?;
     change(tx, item, &target).await?;
-    Ok(Some(id))
+    Ok(Some(target.id))
+}
+
+/// The message of this id in the item's chat, by whatever name it came.
+async fn find(tx: &mut Tx, inbox: InboxId, item: &ChatItem, wire_id: &str) -> Result<Option<MessageId>> {
+    for chat in item.chats() {
+        let name = provider_id(inbox, chat, wire_id);
+        if let Some(found) = message::by_provider_id(tx, &name).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
 }
 
 /// Which item this one is about, when it is about one.
@@ -51,15 +61,15 @@ fn about(content: &Content) -> Option<&str> {
 
 /// Whether the item of this id has come in and waits: it failed, or is another worker's just now.
 async fn is_on_its_way(tx: &mut Tx, inbox: InboxId, item: &ChatItem, wire_id: &str) -> Result<bool> {
-    let ending = format!("|{wire_id}");
+    let chats: Vec<String> = item.chats().map(str::to_owned).collect();
     let found = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM submissions
-             WHERE tenant_id = $1 AND inbox_id = $2 AND processed_at IS NULL AND left(dedup_key, length($3)) = $3
+             WHERE tenant_id = $1 AND inbox_id = $2 AND processed_at IS NULL AND split_part(dedup_key, '|', 1) = ANY ($3)
                AND right(dedup_key, length($4)) = $4) AS "exists!""#,
         tx.tenant().uuid(),
         inbox.uuid(),
-        format!("{}|", item.chat),
-        ending
+        &chats,
+        format!("|{wire_id}")
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -102,17 +112,14 @@ async fn change(tx: &mut Tx, item: &ChatItem, target: &Target) -> Result<()> {
 
 /// Something new that was said.
 async fn say(tx: &mut Tx, inbox: InboxId, item: &ChatItem) -> Result<Option<MessageId>> {
-    let provider_id = provider_id(inbox, &item.chat, &item.wire_id);
-    if let Some(echo) = message::by_provider_id(tx, &provider_id).await? {
-        // Sent from here, and told to us as well.
+    if let Some(echo) = find(tx, inbox, item, &item.wire_id).await? {
+        // Sent from here, and told to us as well; or told again, and it is known by now who they are.
         return Ok(Some(echo));
     }
+    let provider_id = provider_id(inbox, &item.chat, &item.wire_id);
     let conversation = conversation_of(tx, inbox, item).await?;
     let answers = match &item.answers {
-        Some(answered) => {
-            let name = self::provider_id(inbox, &item.chat, answered);
-            message::by_provider_id(tx, &name).await?
-        }
+        Some(answered) => find(tx, inbox, item, answered).await?,
         None => None,
     };
     let body = clean(&text_of(item));
@@ -168,6 +175,9 @@ async fn conversation_of(tx: &mut Tx, inbox: InboxId, item: &ChatItem) -> Result
     } else {
         item.name.as_deref().filter(|_| !item.from_us)
     };
+    if let (IdentityKind::Phone, Some(also)) = (kind, &item.also) {
+        contact::same(tx, (kind, &item.chat), (IdentityKind::Whatsapp, also)).await?;
+    }
     let known = contact::meet(tx, kind, &item.chat, name).await?;
     conversation::between(tx, known.contact, inbox, Channel::Whatsapp, None).await
 }
