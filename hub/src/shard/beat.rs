@@ -30,14 +30,16 @@ pub async fn beat(hub: &Hub, me: &str, leaving: bool) -> Result<Fleet> {
     .fetch_all(&mut *tx)
     .await?;
     let rows = sqlx::query!(
-        r#"SELECT s.id, s.epoch, CASE WHEN s.lease_until > now() THEN s.owner END AS owner,
+        r#"SELECT s.id AS "id!", s.epoch AS "epoch!", CASE WHEN s.lease_until > now() THEN s.owner END AS owner,
              CASE WHEN s.successor_until > now() THEN s.successor END AS successor,
              coalesce(s.settled_at <= now(), true) AS "settled!",
              coalesce(greatest(extract(epoch FROM now() - s.lease_until), 0), 0)::float8 AS "orphaned_s!",
-             (SELECT count(*) FROM tenants t JOIN sessions n ON n.tenant_id = t.id
-              WHERE t.whatsapp_shard = s.id
-                AND (n.desired <> 'stopped' OR n.observed NOT IN ('stopped', 'new', 'logged_out')))::int4 AS "sessions!"
-           FROM shards s ORDER BY s.id"#
+             coalesce(n.sessions, 0)::int4 AS "sessions!"
+           FROM shards s LEFT JOIN (
+             SELECT t.whatsapp_shard AS shard, count(*) AS sessions FROM sessions n JOIN tenants t ON t.id = n.tenant_id
+             WHERE n.desired <> 'stopped' OR n.observed NOT IN ('stopped', 'new', 'logged_out')
+             GROUP BY t.whatsapp_shard) n ON n.shard = s.id
+           ORDER BY s.id"#
     )
     .fetch_all(&mut *tx)
     .await?;
