@@ -224,12 +224,11 @@ pub async fn add_encrypted(tx: &mut Tx, message: MessageId, new: &Encrypted<'_>)
     .await?;
     sqlx::query!(
         "INSERT INTO session_media (tenant_id, attachment_id, session_id, reference_sealed, not_before)
-         SELECT $1, $2, id, $4, $5 FROM sessions WHERE tenant_id = $1 AND inbox_id = $3",
+         SELECT $1, $2, id, $4, now() FROM sessions WHERE tenant_id = $1 AND inbox_id = $3",
         tenant.uuid(),
         new.id.uuid(),
         new.inbox.uuid(),
-        new.reference_sealed,
-        now as _
+        new.reference_sealed
     )
     .execute(&mut **tx)
     .await?;

@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use beat::{beat, leave};
+pub(crate) use claim::millis;
 pub use claim::{claim, hand_over, release, renew};
 pub use tenure::Tenure;
 

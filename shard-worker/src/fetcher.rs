@@ -21,8 +21,8 @@ use crate::held::chain;
 use crate::link::Link;
 use crate::link::files::Fault;
 
-/// What nobody said a word about is looked for so often.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// What nobody said a word about is looked for so often. The fleet sees within a second what is due, and wakes us.
+const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// Files of one session that are fetched at a time: one that hangs does not hold up the others.
 const TOGETHER: usize = 3;
 /// Files of all sessions of a worker that are on their way at a time: each is on its disk until it is in the store.
@@ -96,8 +96,7 @@ impl Fetcher {
             );
             let doublings = u32::try_from(due.tries).unwrap_or_default();
             let wait = RETRY_FIRST.saturating_mul(2_u32.saturating_pow(doublings));
-            let at = self.hub.clock.now().after(wait);
-            return self.hold.file_later(&self.hub, due, at).await;
+            return self.hold.file_later(&self.hub, due, wait).await;
         }
         count("failed");
         let failure = failure(&fault);

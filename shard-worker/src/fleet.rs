@@ -43,6 +43,8 @@ pub(crate) struct Fleet {
     held: Held,
     starts: Arc<Starts>,
     minders: HashMap<SessionId, Minder>,
+    /// Where people talk just now, as of the last look: these are handed over last.
+    busy: BTreeSet<Shard>,
     /// Being given away: nothing is started there.
     parting: BTreeSet<Shard>,
     parted: (
@@ -63,6 +65,7 @@ impl Fleet {
             held: Held::default(),
             starts: Arc::default(),
             minders: HashMap::new(),
+            busy: BTreeSet::new(),
             parting: BTreeSet::new(),
             // One place a shard: never full.
             parted: tokio::sync::mpsc::channel(1_024),
@@ -140,7 +143,7 @@ impl Fleet {
             self.is_nudged = false;
             let fleet = shard::beat(&self.hub, &self.hub.node, false).await?;
             self.beat_at = Some(Instant::now());
-            for deed in plan(&self.hub.node, &fleet, |_| false) {
+            for deed in plan(&self.hub.node, &fleet, |shard| self.busy.contains(&shard)) {
                 // There may be more to take than is taken in one go.
                 self.is_nudged |= matches!(deed, Deed::Take(_));
                 self.do_it(deed).await?;
@@ -203,6 +206,11 @@ impl Fleet {
     /// A minder for every session that has something to be done, and a word to those whose session changed.
     fn see_to(&mut self, live: &[Tenure], wanted: Vec<Wanted>) {
         let now = self.hub.clock.now();
+        self.busy = wanted
+            .iter()
+            .filter(|one| one.is_busy)
+            .map(|one| one.shard)
+            .collect();
         let mut seen = BTreeSet::new();
         for one in wanted {
             seen.insert(one.session);

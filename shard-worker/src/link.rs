@@ -19,7 +19,7 @@ mod transport;
 mod upload;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -31,6 +31,7 @@ use whatsapp_rust::Client;
 use whatsapp_rust::bot::Bot;
 use whatsapp_rust::pair_code::PairCodeOptions;
 use whatsapp_rust::transport::TokioWebSocketTransportFactory;
+use whatsapp_rust::wacore::iq::keepalive::KeepaliveSpec;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 
@@ -44,8 +45,10 @@ use transport::Fenced;
 /// A link that does not close in this time is left to end by itself: its socket carries nothing any more.
 const CLOSING_LIMIT: Duration = Duration::from_secs(7);
 
+/// A question whose only use is that it is answered.
+const ASKING_LIMIT: Duration = Duration::from_secs(20);
+
 /// What happens on a link.
-#[derive(Debug)]
 pub(crate) enum News {
     /// A QR to show.
     Qr {
@@ -121,6 +124,8 @@ pub(crate) struct Link {
     answers: Arc<Answers>,
     verdict: Arc<Verdict>,
     ended: CancellationToken,
+    /// Whether groups come in.
+    groups: Arc<AtomicBool>,
     /// Where files of ours are read from.
     storage: String,
 }
@@ -136,6 +141,7 @@ impl Link {
         let store = Arc::new(Store::new(hub.clone(), hold.clone()));
         let (sorter, sorted) = Sorter::new();
         let is_pairing = opening.pair.is_some();
+        let groups = Arc::new(AtomicBool::new(opening.groups));
         let mut builder = Bot::builder()
             .with_backend_arc(Arc::<Store>::clone(&store))
             .with_transport_factory(Fenced {
@@ -152,7 +158,8 @@ impl Link {
                 hub: hub.clone(),
                 hold: hold.clone(),
                 store: Arc::clone(&store),
-                groups: opening.groups,
+                verdict: Arc::clone(&sorted.verdict),
+                groups: Arc::clone(&groups),
                 names: std::sync::Mutex::default(),
             })
             .skip_history_sync();
@@ -183,6 +190,7 @@ impl Link {
             answers: sorted.answers,
             verdict: sorted.verdict,
             ended,
+            groups,
             storage: hub.config.calls.storage.clone(),
         };
         Ok((link, sorted.news))
@@ -218,6 +226,19 @@ impl Link {
     /// When anything last came over the wire, in milliseconds since 1970.
     pub(crate) fn heard_ms(&self) -> u64 {
         self.client.stats().last_data_received_ms
+    }
+
+    /// Has groups come in from now on, or not any more.
+    pub(crate) fn take_groups(&self, groups: bool) {
+        self.groups.store(groups, Ordering::Relaxed);
+    }
+
+    /// Asks the network for a sign of life, which is seen in [`Link::heard_ms`].
+    pub(crate) async fn ask(&self) {
+        let asked = self.client.execute(KeepaliveSpec::with_timeout(ASKING_LIMIT));
+        if let Err(fault) = asked.await {
+            tracing::debug!(error = %fault, "The network was asked for a sign of life and gave none");
+        }
     }
 
     /// Disconnects in good order: what is buffered is written, what was taken is acknowledged.

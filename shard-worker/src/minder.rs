@@ -23,6 +23,8 @@ use crate::sender::SharedPace;
 use crate::starts::{Starts, Turn};
 use step::Step;
 
+/// Nothing is waited for longer without another look at what is wanted and what time it is.
+const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// When Postgres does not answer, this long until the next question.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 /// So often the network may be unreachable until an unlinked session's keys are forgotten without its knowing.
@@ -156,7 +158,7 @@ impl Minding {
     }
 
     async fn until_poked(&self, at_most: Option<Duration>) {
-        let limit = at_most.unwrap_or(Duration::from_mins(5));
+        let limit = at_most.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.poke.notified() => {}

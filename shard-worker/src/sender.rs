@@ -13,7 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hub::Hub;
-use hub::clock::Timestamp;
 use hub::ids::RowId;
 use hub::session::Hold;
 use hub::session::outbox::{Due, Order, Outcome};
@@ -25,8 +24,8 @@ use crate::held::chain;
 use crate::link::{Link, Sent};
 use crate::pacing::{self, Pace, Standing, Turn, Warning};
 
-/// What nobody said a word about is looked for so often.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// What nobody said a word about is looked for so often. The fleet sees within a second what is due, and wakes us.
+const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// Between two items, besides chance: nobody does two things at once.
 const GAP: Duration = Duration::from_millis(150);
 /// Tries of one item, after which only a person can tell.
@@ -79,7 +78,7 @@ struct Sender {
     link: Arc<Link>,
     pace: SharedPace,
     /// Chats in which an item waits for its next try: those behind it wait with it.
-    late: HashMap<String, Timestamp>,
+    late: HashMap<String, Instant>,
     /// Items that are being typed, and until when: one a chat at most.
     typing: HashMap<RowId, Instant>,
     /// Items whose other side could not be looked up, and how often.
@@ -121,7 +120,7 @@ impl Sender {
     /// The first item of each chat, those first who wait for an answer.
     async fn firsts(&mut self) -> hub::Result<Vec<(Standing, Due)>> {
         let now = self.hub.clock.now();
-        self.late.retain(|_, until| *until > now);
+        self.late.retain(|_, until| *until > Instant::now());
         let due = self.hold.due(&self.hub).await?;
         let open: HashSet<RowId> = due.iter().map(|due| due.id).collect();
         self.typing.retain(|id, _| open.contains(id));
@@ -197,7 +196,9 @@ impl Sender {
         if due.was_seen {
             return self.hold.settle(&self.hub, due, &Outcome::Accepted).await;
         }
-        self.hold.start(&self.hub, due).await?;
+        if !self.hold.start(&self.hub, due).await? {
+            return Ok(());
+        }
         let sent = tokio::select! {
             sent = self.link.send(due, self.hub.clock.now().as_millisecond()) => sent,
             // The connection is over: whoever has the next one finds it begun.
@@ -248,15 +249,17 @@ impl Sender {
 
     /// Not before `wait` is over; nor what is behind it in its chat.
     async fn later(&mut self, due: &Due, wait: Duration, why: &str) -> hub::Result<()> {
-        let at = self.hub.clock.now().after(wait);
-        self.late.insert(due.order.chat().to_owned(), at);
-        self.hold.postpone(&self.hub, due, at, why).await
+        self.late
+            .insert(due.order.chat().to_owned(), Instant::now() + wait);
+        self.hold.postpone(&self.hub, due, wait, why).await
     }
 
     fn next_late(&self) -> Duration {
-        let now = self.hub.clock.now();
         let first = self.late.values().min();
-        first.map_or(Duration::MAX, |at| at.since(now).max(Duration::from_millis(50)))
+        first.map_or(Duration::MAX, |at| {
+            at.saturating_duration_since(Instant::now())
+                .max(Duration::from_millis(50))
+        })
     }
 }
 

@@ -225,13 +225,32 @@ impl Hold {
 
     /// Notes whose account it is, once it is linked: its number becomes the inbox's address.
     pub async fn linked(&self, hub: &Hub, phone: &str, push_name: Option<&str>) -> Result<()> {
+        let push_name = push_name.map(|name| name.replace('\0', ""));
         let mut tx = self.tx_alone(hub).await?;
-        link(&mut tx, self.session, self.inbox, phone, push_name).await?;
+        let before = sqlx::query_scalar!(
+            "SELECT phone FROM sessions WHERE tenant_id = $1 AND id = $2",
+            self.tenant.uuid(),
+            self.session.uuid()
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if before.is_some_and(|before| before != phone) {
+            self.give_items_up(&mut tx).await?;
+        }
+        link(
+            &mut tx,
+            self.session,
+            self.inbox,
+            phone,
+            push_name.as_deref(),
+        )
+        .await?;
         tx.commit().await
     }
 
     /// Notes what the account calls itself; an event only where that is news.
     pub async fn named(&self, hub: &Hub, push_name: &str) -> Result<()> {
+        let push_name = push_name.replace('\0', "");
         let mut tx = self.tx_alone(hub).await?;
         let done = sqlx::query!(
             "UPDATE sessions SET push_name = $3 WHERE tenant_id = $1 AND id = $2 AND push_name IS DISTINCT FROM $3",
@@ -249,16 +268,18 @@ impl Hold {
 
     /// Notes that the network was heard from; no event, screens see it with the next one.
     pub async fn heard(&self, hub: &Hub) -> Result<()> {
-        let mut tx = self.tx_alone(hub).await?;
+        let mut tx = hub.db.tenant(self.tenant).await?;
         let now = tx.now();
-        sqlx::query!(
-            "UPDATE sessions SET heard_at = $3 WHERE tenant_id = $1 AND id = $2",
+        let done = sqlx::query!(
+            "UPDATE sessions SET heard_at = $4 WHERE tenant_id = $1 AND id = $2 AND epoch = $3",
             self.tenant.uuid(),
             self.session.uuid(),
+            self.tenure.epoch.number(),
             now as _
         )
         .execute(&mut *tx)
         .await?;
+        let tx = self.unless_fenced(tx, done.rows_affected() > 0)?;
         tx.commit().await
     }
 }

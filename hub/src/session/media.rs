@@ -1,5 +1,7 @@
 //! Files that a session's network keeps, encrypted. A message with one is committed at once, as waiting; where the file is
-//! and by which keys it opens is sealed with it, and whoever holds the session fetches it in its own time.
+//! and by which keys it opens is sealed with it, and whoever holds the session fetches it in its own time. What waits, waits by the database's clock.
+
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -8,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::Hold;
 use crate::Hub;
 use crate::attachment::{AttachmentKind, fetch};
-use crate::clock::Timestamp;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{AttachmentId, MessageId, TenantId};
 use crate::message::Failure;
 use crate::seal::Place;
+use crate::shard::millis;
 
 /// Files that are looked at in one go.
 const DUE_MAX: i64 = 8;
@@ -73,12 +75,10 @@ fn place(tenant: TenantId, attachment: AttachmentId) -> Place<'static> {
 
 /// Has a file tried once more, now.
 pub(crate) async fn again(tx: &mut Tx, attachment: AttachmentId) -> Result<()> {
-    let now = tx.now();
     sqlx::query!(
-        "UPDATE session_media SET not_before = $3, tries = 0 WHERE tenant_id = $1 AND attachment_id = $2",
+        "UPDATE session_media SET not_before = now(), tries = 0 WHERE tenant_id = $1 AND attachment_id = $2",
         tx.tenant().uuid(),
-        attachment.uuid(),
-        now as _
+        attachment.uuid()
     )
     .execute(&mut **tx)
     .await?;
@@ -97,18 +97,20 @@ impl Hold {
         })
     }
 
-    /// The files that are to be fetched now, oldest first.
+    /// The files that are to be fetched now, oldest first. Only looks, so it locks nothing.
     pub async fn files_due(&self, hub: &Hub) -> Result<Vec<Due>> {
-        let mut tx = self.tx(hub).await?;
+        if !self.tenure.holds() {
+            return Err(Error::Stale);
+        }
+        let mut tx = hub.db.tenant(self.tenant).await?;
         let rows = sqlx::query!(
             r#"SELECT r.attachment_id AS "attachment_id: AttachmentId", r.reference_sealed, r.tries, a.media_type,
                  a.size_bytes, a.object_key
                FROM session_media r JOIN attachments a ON a.tenant_id = r.tenant_id AND a.id = r.attachment_id
-               WHERE r.tenant_id = $1 AND r.session_id = $2 AND r.not_before <= $3 AND a.state = 'waiting'
-               ORDER BY r.not_before, r.attachment_id LIMIT $4"#,
+               WHERE r.tenant_id = $1 AND r.session_id = $2 AND r.not_before <= now() AND a.state = 'waiting'
+               ORDER BY r.not_before, r.attachment_id LIMIT $3"#,
             self.tenant.uuid(),
             self.session.uuid(),
-            tx.now() as _,
             DUE_MAX
         )
         .fetch_all(&mut *tx)
@@ -129,14 +131,15 @@ impl Hold {
             .collect()
     }
 
-    /// It is to be tried again at `at`.
-    pub async fn file_later(&self, hub: &Hub, due: &Due, at: Timestamp) -> Result<()> {
+    /// It is to be tried again after `wait`.
+    pub async fn file_later(&self, hub: &Hub, due: &Due, wait: Duration) -> Result<()> {
         let mut tx = self.tx(hub).await?;
         sqlx::query!(
-            "UPDATE session_media SET not_before = $3, tries = tries + 1 WHERE tenant_id = $1 AND attachment_id = $2",
+            "UPDATE session_media SET not_before = now() + $3::int8 * interval '1 millisecond', tries = tries + 1
+             WHERE tenant_id = $1 AND attachment_id = $2",
             self.tenant.uuid(),
             due.attachment.uuid(),
-            at as _
+            millis(wait)
         )
         .execute(&mut *tx)
         .await?;

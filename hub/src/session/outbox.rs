@@ -1,17 +1,20 @@
 //! What goes out over a session, in order. The id that the network will know an item by is chosen with its row: after a
-//! crash it is sent again under the same id, and the network and the other side take it for what it is.
+//! crash it is sent again under the same id, and the network and the other side take it for what it is. What waits, waits by
+//! the database's clock: who writes an item down, who puts it off and who looks for it may be three machines.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Hold;
 use crate::Hub;
 use crate::attachment::AttachmentKind;
-use crate::clock::Timestamp;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{MessageId, RowId, SessionId, random_hex};
 use crate::message::send::{lock, write};
 use crate::message::{self, Failure, State};
+use crate::shard::millis;
 use crate::submission::chat_provider_id as provider_id;
 
 /// Items that are looked at in one go.
@@ -144,7 +147,7 @@ pub async fn put(
     let body = serde_json::to_value(order).map_err(anyhow::Error::from)?;
     sqlx::query!(
         "INSERT INTO session_outbox (tenant_id, id, session_id, message_id, attempt, order_body, wire_id, not_before, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)",
         tenant.uuid(),
         RowId::at(now).uuid(),
         session.uuid(),
@@ -162,21 +165,28 @@ pub async fn put(
 }
 
 impl Hold {
-    /// What is due, in order. What is behind something of its chat that waits for its next try waits with it.
+    /// The first open item of each chat, where it is due: what is behind one that waits, waits with it. In order.
+    ///
+    /// Only looks, so it locks nothing; before anything leaves, [`Hold::start`] asks whose the session is.
     pub async fn due(&self, hub: &Hub) -> Result<Vec<Due>> {
-        let mut tx = self.tx(hub).await?;
+        if !self.tenure.holds() {
+            return Err(Error::Stale);
+        }
+        let mut tx = hub.db.tenant(self.tenant).await?;
         let rows = sqlx::query!(
-            r#"SELECT o.id AS "id: RowId", o.message_id AS "message_id: MessageId", o.attempt, o.wire_id, o.order_body,
-                 o.tries, o.state = 'sending' AS "was_begun!",
+            r#"SELECT o.id AS "id!: RowId", o.message_id AS "message_id: MessageId", o.attempt AS "attempt!",
+                 o.wire_id AS "wire_id!", o.order_body AS "order_body!", o.tries AS "tries!",
+                 o.state = 'sending' AS "was_begun!",
                  coalesce(m.attempt = o.attempt AND m.state IN ('sent', 'delivered', 'read'), false) AS "was_seen!"
-               FROM session_outbox o
+               FROM (SELECT DISTINCT ON (f.order_body ->> 'chat') f.tenant_id, f.id, f.message_id, f.attempt, f.wire_id,
+                       f.order_body, f.tries, f.state, f.not_before
+                     FROM session_outbox f
+                     WHERE f.tenant_id = $1 AND f.session_id = $2 AND f.state IN ('ready', 'sending')
+                     ORDER BY f.order_body ->> 'chat', f.id) o
                  LEFT JOIN messages m ON m.tenant_id = o.tenant_id AND m.id = o.message_id
-               WHERE o.tenant_id = $1 AND o.session_id = $2 AND o.state IN ('ready', 'sending') AND o.not_before <= $3
+               WHERE o.not_before <= now()
                  AND NOT EXISTS (SELECT FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2 AND s.paused_until > $3
                    AND s.pause_scope = 'all')
-                 AND NOT EXISTS (SELECT FROM session_outbox e WHERE e.tenant_id = $1 AND e.session_id = $2 AND e.id < o.id
-                   AND e.state IN ('ready', 'sending') AND e.not_before > $3
-                   AND e.order_body ->> 'chat' = o.order_body ->> 'chat')
                ORDER BY o.id LIMIT $4"#,
             self.tenant.uuid(),
             self.session.uuid(),
@@ -203,17 +213,21 @@ impl Hold {
     }
 
     /// Commits the intent to send, before anything leaves, and the name that the network will report on it by: a report
-    /// may come before the answer.
-    pub async fn start(&self, hub: &Hub, due: &Due) -> Result<()> {
+    /// may come before the answer. False when it was settled since it was looked for: by the connection before this one.
+    pub async fn start(&self, hub: &Hub, due: &Due) -> Result<bool> {
         let mut tx = self.tx(hub).await?;
         let now = tx.now();
-        sqlx::query!(
-            "UPDATE session_outbox SET state = 'sending', tries = tries + 1 WHERE tenant_id = $1 AND id = $2",
+        let begun = sqlx::query!(
+            "UPDATE session_outbox SET state = 'sending', tries = tries + 1
+             WHERE tenant_id = $1 AND id = $2 AND state IN ('ready', 'sending')",
             self.tenant.uuid(),
             due.id.uuid()
         )
         .execute(&mut *tx)
         .await?;
+        if begun.rows_affected() == 0 {
+            return Ok(false);
+        }
         if let Some(message) = due.message {
             sqlx::query!(
                 "UPDATE messages SET state = 'sending', sending_at = $3, provider_id = $5
@@ -227,17 +241,19 @@ impl Hold {
             .execute(&mut *tx)
             .await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
-    /// It is to be tried again at `at`, under the same id.
-    pub async fn postpone(&self, hub: &Hub, due: &Due, at: Timestamp, why: &str) -> Result<()> {
+    /// It is to be tried again after `wait`, under the same id.
+    pub async fn postpone(&self, hub: &Hub, due: &Due, wait: Duration, why: &str) -> Result<()> {
         let mut tx = self.tx(hub).await?;
         sqlx::query!(
-            "UPDATE session_outbox SET not_before = $3, last_error = $4 WHERE tenant_id = $1 AND id = $2",
+            "UPDATE session_outbox SET not_before = now() + $3::int8 * interval '1 millisecond', last_error = $4
+             WHERE tenant_id = $1 AND id = $2",
             self.tenant.uuid(),
             due.id.uuid(),
-            at as _,
+            millis(wait),
             why
         )
         .execute(&mut *tx)
@@ -280,6 +296,46 @@ impl Hold {
             }
         }
         tx.commit().await
+    }
+
+    /// What has not gone out will not: another account may be linked next, and must not say it.
+    pub(super) async fn give_items_up(&self, tx: &mut Tx) -> Result<()> {
+        let rows = sqlx::query!(
+            r#"WITH open AS (
+                 SELECT id, state FROM session_outbox
+                 WHERE tenant_id = $1 AND session_id = $2 AND state IN ('ready', 'sending') FOR UPDATE)
+               UPDATE session_outbox o SET state = 'failed', last_error = 'unlinked' FROM open
+               WHERE o.tenant_id = $1 AND o.id = open.id
+               RETURNING o.message_id AS "message_id: MessageId", o.attempt, open.state = 'sending' AS "was_begun!""#,
+            self.tenant.uuid(),
+            self.session.uuid()
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        for row in rows {
+            let Some(message) = row.message_id else { continue };
+            let known = lock(tx, message).await?;
+            let (said, help) = if row.was_begun {
+                (
+                    State::Unknown,
+                    "It may or may not have been sent before the WhatsApp number was unlinked.",
+                )
+            } else {
+                (
+                    State::Failed,
+                    "The WhatsApp number was unlinked before this was sent.",
+                )
+            };
+            let state = known.state.join(said);
+            if known.attempt == row.attempt && state != known.state {
+                let failure = Failure {
+                    code: "unlinked".to_owned(),
+                    help: help.to_owned(),
+                };
+                write(tx, message, &known, state, None, Some(&failure)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// What the other side's devices report of ours: delivered, read. Items we know nothing of are passed over.

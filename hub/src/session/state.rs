@@ -89,6 +89,19 @@ pub(super) async fn put(
     Ok(())
 }
 
+/// The least key that is greater than all that start with `prefix`: so the index knows where to stop.
+fn after_all(prefix: &[u8]) -> Vec<u8> {
+    let Some(last) = prefix.iter().rposition(|byte| *byte < u8::MAX) else {
+        // Nothing that is kept is called like this.
+        return vec![u8::MAX; 256];
+    };
+    let mut after: Vec<u8> = prefix.iter().copied().take(last + 1).collect();
+    if let Some(byte) = after.last_mut() {
+        *byte += 1;
+    }
+    after
+}
+
 impl Hold {
     fn place(&self, kind: &str, key: &[u8]) -> Place<'static> {
         place(self.tenant, self.session, kind, key)
@@ -124,12 +137,13 @@ impl Hold {
         let mut tx = hub.db.tenant(self.tenant).await?;
         let rows = sqlx::query!(
             r#"SELECT key, value_sealed, dated_at AS "dated_at: Timestamp" FROM session_state
-             WHERE tenant_id = $1 AND session_id = $2 AND kind = $3 AND substring(key FOR octet_length($4::bytea)) = $4::bytea
+             WHERE tenant_id = $1 AND session_id = $2 AND kind = $3 AND key >= $4 AND key < $5
              ORDER BY key"#,
             self.tenant.uuid(),
             self.session.uuid(),
             kind,
-            prefix
+            prefix,
+            after_all(prefix)
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -242,6 +256,7 @@ impl Hold {
         let mut tx = self.tx_alone(hub).await?;
         self.delete_all(&mut tx).await?;
         self.give_files_up(&mut tx).await?;
+        self.give_items_up(&mut tx).await?;
         sqlx::query!(
             "UPDATE sessions SET phone = NULL, push_name = NULL, paired_at = NULL, desired = 'stopped'
              WHERE tenant_id = $1 AND id = $2",
@@ -262,5 +277,21 @@ impl Hold {
         .execute(&mut **tx)
         .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_starts_with_a_prefix_is_before_its_end_and_nothing_else_is_between() {
+        assert_eq!(after_all(b"chat\0"), b"chat\x01");
+        assert_eq!(after_all(b"a\xff"), b"b");
+        for prefix in [&b""[..], b"\xff\xff"] {
+            let end = after_all(prefix);
+            assert!([prefix, b"4915550101@lid"].concat() < end);
+            assert!([prefix, &[u8::MAX; 4]].concat() < end);
+        }
     }
 }

@@ -35,6 +35,8 @@ pub struct Wanted {
     pub paused_until: Option<Timestamp>,
     /// Whether something waits to be sent, or a file to be fetched; not looked at by [`Hold::wanted`].
     pub has_outbox: bool,
+    /// Whether people talk over it just now; not looked at by [`Hold::wanted`] either.
+    pub is_busy: bool,
 }
 
 /// A pairing that somebody watches.
@@ -58,10 +60,12 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
              s.next_attempt_at AS "next_attempt_at: Timestamp", s.attempts, s.phone IS NOT NULL AS "is_linked!",
              s.groups, s.pairing_id, s.pairing_phone, s.pairing_until AS "pairing_until: Timestamp",
              s.paused_until AS "paused_until: Timestamp",
-             EXISTS (SELECT FROM session_outbox o WHERE o.tenant_id = s.tenant_id AND o.session_id = s.id
-               AND o.state IN ('ready', 'sending') AND o.not_before <= now())
+             (s.pause_scope IS DISTINCT FROM 'all' OR s.paused_until <= now())
+               AND EXISTS (SELECT FROM session_outbox o WHERE o.tenant_id = s.tenant_id AND o.session_id = s.id
+                 AND o.state IN ('ready', 'sending') AND o.not_before <= now())
                OR EXISTS (SELECT FROM session_media f WHERE f.tenant_id = s.tenant_id AND f.session_id = s.id
-                 AND f.not_before <= now()) AS "has_outbox!"
+                 AND f.not_before <= now()) AS "has_outbox!",
+             coalesce(s.received_at > now() - interval '1 minute', false) AS "has_received!"
            FROM tenants t JOIN sessions s ON s.tenant_id = t.id
            WHERE t.whatsapp_shard = ANY ($1) ORDER BY s.tenant_id, s.id"#,
         &shards
@@ -86,6 +90,7 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
         }),
         paused_until: row.paused_until,
         has_outbox: row.has_outbox,
+        is_busy: row.has_outbox || row.has_received,
     });
     Ok(wanted.collect())
 }
@@ -125,6 +130,7 @@ impl Hold {
             }),
             paused_until: row.paused_until,
             has_outbox: false,
+            is_busy: false,
         })
     }
 }

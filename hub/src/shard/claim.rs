@@ -98,6 +98,6 @@ async fn give_up(hub: &Hub, me: &str, tenure: &Tenure, successor: Option<&str>) 
     Ok(())
 }
 
-pub(super) fn millis(duration: Duration) -> i64 {
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -43,7 +43,7 @@ pub(super) struct Sorter {
 pub(super) struct Verdict(Mutex<Option<End>>);
 
 impl Verdict {
-    fn say(&self, end: End) {
+    pub(super) fn say(&self, end: End) {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         said.get_or_insert(end);
     }

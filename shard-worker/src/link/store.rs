@@ -9,13 +9,22 @@ mod signal;
 
 pub(super) use device::DEVICE;
 
+use std::time::Duration;
+
 use hub::Hub;
 use hub::session::Hold;
 use hub::session::state::Entry;
+use hub::shard::TTL;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use whatsapp_rust::wacore::store::error::{Result, StoreError};
 use whatsapp_rust::wacore::store::traits::ProtocolStore as _;
+
+use crate::held::chain;
+
+/// Between two tries to keep something.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// One session's store.
 pub(crate) struct Store {
@@ -63,8 +72,19 @@ impl Store {
         self.put_all(kind, &[Entry::new(key, value)]).await
     }
 
+    /// What is not kept may be lost: a message that was opened cannot be opened again. So this does not give up while the
+    /// shard may be ours; when it is not any more, nothing of all this has happened for whoever has it next.
     async fn put_all(&self, kind: &str, entries: &[Entry]) -> Result<()> {
-        self.hold.keep(&self.hub, kind, entries).await.map_err(failed)
+        let until = Instant::now() + TTL;
+        loop {
+            match self.hold.keep(&self.hub, kind, entries).await {
+                Err(fault) if !matches!(fault, hub::Error::Stale) && Instant::now() < until => {
+                    tracing::warn!(error = %chain(&fault), session.id = %self.hold.session, "Could not keep a session's state");
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                done => return done.map_err(failed),
+            }
+        }
     }
 
     async fn delete(&self, kind: &str, keys: &[Vec<u8>]) -> Result<u64> {

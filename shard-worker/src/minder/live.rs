@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::clock::Timestamp;
-use hub::session::health::SILENT_AFTER;
 use hub::session::{Desired, Observation, Observed, Wanted};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::Minding;
 use crate::attention;
 use crate::fetcher::Fetcher;
+use crate::held::chain;
 use crate::link::{End, Link, News, Opening};
 use crate::starts::{COMING_LIMIT, Turn};
 use crate::{pacing, sender};
@@ -23,6 +23,8 @@ const READY_LIMIT: Duration = Duration::from_mins(1);
 const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// So often it is written down that the network was heard from.
 const HEARD_EVERY: Duration = Duration::from_secs(30);
+/// When Postgres did not say what is wanted, it is asked again after this.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is known of a connection while it lasts.
 struct Live<'a> {
@@ -35,8 +37,11 @@ struct Live<'a> {
     /// Its place among those on their way.
     turn: Option<Turn>,
     failures: i32,
+    /// When the library last heard something, by its wall clock: only that it is another time than before means anything.
     heard_ms: u64,
     heard_at: Instant,
+    /// What is wanted is to be asked for then.
+    look_at: Option<Instant>,
     paired_at: Option<Timestamp>,
     /// What the row says how many new people a day may be written to, once we have said it.
     limit: Option<Limit>,
@@ -102,6 +107,7 @@ impl Minding {
             failures,
             heard_ms: 0,
             heard_at: Instant::now(),
+            look_at: None,
             paired_at: None,
             limit: None,
         };
@@ -167,12 +173,22 @@ async fn until_connected(news: &mut mpsc::Receiver<News>) -> Result<(), End> {
     }
 }
 
+/// Then; never when there is no such time.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Live<'_> {
     async fn run(&mut self, news: &mut mpsc::Receiver<News>) -> hub::Result<Over> {
         let minding = self.minding;
         let ready_until = Instant::now() + READY_LIMIT;
         let room_at = Instant::now() + COMING_LIMIT;
-        let mut heard = tokio::time::interval(HEARD_EVERY);
+        let silent_after = Duration::from_secs(minding.hub.config.whatsapp.silent_after_s);
+        let mut heard = tokio::time::interval(HEARD_EVERY.min(silent_after / 6));
+        heard.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = minding.stop.cancelled() => return Ok(Over::Unwanted),
@@ -188,22 +204,67 @@ impl Live<'_> {
                     }
                 }
                 _ = heard.tick(), if self.connected_at.is_some() => {
-                    self.note_heard().await?;
-                    self.note_limit().await?;
-                    if self.heard_at.elapsed() > SILENT_AFTER {
+                    let noted = self.note().await;
+                    self.bear(noted)?;
+                    if self.heard_at.elapsed() > silent_after {
                         return Ok(Over::Ended(End::Lost("silent")));
                     }
+                    if self.heard_at.elapsed() > silent_after / 2 {
+                        self.ask();
+                    }
                 }
-                () = minding.poke.notified() => {
-                    let wanted = minding.hold.wanted(&minding.hub).await?;
-                    if wanted.desired != Desired::Running {
+                () = minding.poke.notified() => self.look_at = Some(Instant::now()),
+                () = at(self.look_at), if self.look_at.is_some() => {
+                    if !self.look().await? {
                         return Ok(Over::Unwanted);
                     }
-                    self.wake.notify_one();
-                    self.wake_fetcher.notify_one();
                 }
             }
         }
+    }
+
+    /// Writes down how the connection fares.
+    async fn note(&mut self) -> hub::Result<()> {
+        self.note_heard().await?;
+        self.note_limit().await
+    }
+
+    /// Whether it is still wanted; then whoever sends and fetches looks, too.
+    async fn look(&mut self) -> hub::Result<bool> {
+        self.look_at = None;
+        let wanted = match self.minding.hold.wanted(&self.minding.hub).await {
+            Err(hub::Error::NotFound(what)) => return Err(hub::Error::NotFound(what)),
+            wanted => self.bear(wanted)?,
+        };
+        let Some(wanted) = wanted else {
+            self.look_at = Some(Instant::now() + FAULT_PAUSE);
+            return Ok(true);
+        };
+        self.link.take_groups(wanted.groups);
+        self.wake.notify_one();
+        self.wake_fetcher.notify_one();
+        Ok(wanted.desired == Desired::Running)
+    }
+
+    /// A question that Postgres did not answer is no reason to end a connection: there will be another one.
+    fn bear<T>(&self, done: hub::Result<T>) -> hub::Result<Option<T>> {
+        match done {
+            Ok(done) => Ok(Some(done)),
+            Err(hub::Error::Stale) => Err(hub::Error::Stale),
+            Err(fault) => {
+                let session = self.minding.hold.session;
+                tracing::warn!(error = %chain(&fault), session.id = %session, "A connected session's step failed");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Has the network say something. The library asks by itself, unless the clock was set back: then it believes that it
+    /// has just heard.
+    fn ask(&self) {
+        let link = Arc::clone(&self.link);
+        let asked = async move { link.ask().await };
+        self.minding.hub.tasks.spawn_supporter("session.ask", asked);
     }
 
     async fn hear(&mut self, news: News) -> hub::Result<Option<Over>> {
@@ -266,12 +327,12 @@ impl Live<'_> {
 
     async fn note_heard(&mut self) -> hub::Result<()> {
         let heard_ms = self.link.heard_ms();
-        if heard_ms > self.heard_ms {
-            self.heard_ms = heard_ms;
-            self.heard_at = Instant::now();
-            self.minding.hold.heard(&self.minding.hub).await?;
+        if heard_ms == self.heard_ms {
+            return Ok(());
         }
-        Ok(())
+        self.heard_ms = heard_ms;
+        self.heard_at = Instant::now();
+        self.minding.hold.heard(&self.minding.hub).await
     }
 
     /// It grows with the days.

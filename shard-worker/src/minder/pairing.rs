@@ -69,16 +69,18 @@ impl Minding {
         pairing: &Pairing,
     ) -> hub::Result<Over> {
         let silence = tokio::time::sleep(FIRST_CODE_LIMIT);
-        tokio::pin!(silence);
+        // Whatever the clock says meanwhile.
+        let patience = pairing.until.since(self.hub.clock.now()).min(pairing::PATIENCE);
+        let patience = tokio::time::sleep(patience);
+        tokio::pin!(silence, patience);
         let mut has_news = false;
         loop {
-            let patience = pairing.until.since(self.hub.clock.now());
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(Over::Abandoned),
                 () = self.not_ours() => return Ok(Over::Abandoned),
                 end = link.ended() => return Ok(failed(&end)),
                 () = &mut silence, if !has_news => return Ok(Over::Failed("network", None)),
-                () = tokio::time::sleep(patience) => return Ok(Over::Failed("codes_spent", None)),
+                () = &mut patience => return Ok(Over::Failed("codes_spent", None)),
                 () = self.poke.notified() => {
                     let wanted = self.hold.wanted(&self.hub).await?;
                     let is_same = wanted.pairing.is_some_and(|now| now.id == pairing.id);

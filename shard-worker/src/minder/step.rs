@@ -1,4 +1,7 @@
 //! What to do about a session next. Pure: from what is wanted and what was seen last.
+//!
+//! A back-off is dated by the clock of whoever wrote it down. One that ends later than any could was dated by a clock that
+//! was wrong, or has been set back since, and counts for nothing; a ban is dated by the network and can be long.
 
 use std::time::Duration;
 
@@ -28,7 +31,9 @@ pub(super) enum Step {
 
 /// See the module.
 pub(super) fn next(wanted: &Wanted, now: Timestamp) -> Step {
-    let later = wanted.next_attempt_at.filter(|at| *at > now);
+    let later = wanted
+        .next_attempt_at
+        .filter(|at| *at > now && (wanted.observed == Observed::Banned || *at <= now.after(BACK_OFF_MAX)));
     match wanted.desired {
         Desired::Unlinked => later.map_or(Step::Unlink, Step::Later),
         Desired::Stopped => stopped(wanted),

@@ -23,6 +23,7 @@ fn wanted(desired: Desired, observed: Observed) -> Wanted {
         pairing: None,
         paused_until: None,
         has_outbox: false,
+        is_busy: false,
     }
 }
 
@@ -56,6 +57,21 @@ fn nothing_is_tried_before_its_time() {
     one.next_attempt_at = Some(at(20));
     assert!(matches!(next(&one, at(10)), Step::Later(until) if until == at(20)));
     assert!(matches!(next(&one, at(20)), Step::Connect));
+}
+
+#[test]
+fn a_back_off_that_ends_later_than_any_could_counts_for_nothing() {
+    let mut one = wanted(Desired::Running, Observed::Waiting);
+    let latest = at(10).after(BACK_OFF_MAX);
+    one.next_attempt_at = Some(latest);
+    assert!(matches!(next(&one, at(10)), Step::Later(until) if until == latest));
+    one.next_attempt_at = Some(latest.after(Duration::from_secs(1)));
+    assert!(matches!(next(&one, at(10)), Step::Connect));
+    one.observed = Observed::Banned;
+    assert!(
+        matches!(next(&one, at(10)), Step::Later(_)),
+        "the network dates a ban"
+    );
 }
 
 #[test]
