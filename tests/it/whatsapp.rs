@@ -7,16 +7,20 @@
 )]
 
 mod chat;
+#[cfg(target_os = "linux")]
+mod clock;
 mod files;
 mod first_word;
 mod health;
 mod inbound;
 mod life;
+mod names;
 mod outbound;
 mod pacing;
 mod pairing;
 mod partition;
 mod rolling;
+mod silence;
 mod takeover;
 mod trust;
 

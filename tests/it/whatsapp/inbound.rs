@@ -118,3 +118,92 @@ async fn a_worker_that_dies_between_commit_and_acknowledgement_leaves_one_submis
     shift.stop().await;
     shop.whatsapp.stop().await;
 }
+
+/// Postgres takes no NUL. Were it refused for that, it would come again for ever, and everything behind it with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_cannot_hold_stops_nothing() {
+    let (shop, shift) = Shop::linked().await;
+    let customer = shop.customer().await;
+    for text in ["Nothing\0 here", "And then?"] {
+        let id = customer.say(here(), text).await.unwrap();
+        customer.ticked(&id, "delivered", patience()).await.unwrap();
+    }
+    shop.until_inbound(2).await;
+    assert_eq!(shop.inbound().await, ["Nothing here", "And then?"]);
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}
+
+/// Has Postgres refuse what comes in: `times` of the writes that a message needs, from now on.
+async fn refuse(shop: &Shop, times: &str) {
+    let refusing = format!(
+        "CREATE SEQUENCE refusals; GRANT USAGE ON SEQUENCE refusals TO PUBLIC;
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN IF nextval('refusals') <= {times} THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON session_state FOR EACH ROW
+           WHEN (NEW.kind = 'pending') EXECUTE FUNCTION refuse();
+         CREATE TRIGGER refuse BEFORE INSERT ON submissions FOR EACH ROW EXECUTE FUNCTION refuse();"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(refusing))
+        .execute(&mut shop.admin().await)
+        .await
+        .unwrap();
+}
+
+/// The network gives it again on the next connection only, and this one may stand for days.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_for_a_moment_costs_no_message_and_no_connection() {
+    let (shop, shift) = Shop::linked().await;
+    let customer = shop.customer().await;
+    let stays = shop.whatsapp.record(Some(here())).len();
+    refuse(&shop, "2").await;
+    sqlx::raw_sql("DROP TRIGGER refuse ON submissions")
+        .execute(&mut shop.admin().await)
+        .await
+        .unwrap();
+    let id = customer.say(here(), "Are you open?").await.unwrap();
+    customer.ticked(&id, "delivered", patience()).await.unwrap();
+    sqlx::raw_sql(
+        "DROP TRIGGER refuse ON session_state; ALTER SEQUENCE refusals RESTART;
+         CREATE TRIGGER refuse BEFORE INSERT ON submissions FOR EACH ROW EXECUTE FUNCTION refuse();",
+    )
+    .execute(&mut shop.admin().await)
+    .await
+    .unwrap();
+    let id = customer.say(here(), "Today?").await.unwrap();
+    customer.ticked(&id, "delivered", patience()).await.unwrap();
+    shop.until_inbound(2).await;
+    assert_eq!(shop.inbound().await, ["Are you open?", "Today?"]);
+    assert_eq!(
+        shop.whatsapp.record(Some(here())).len(),
+        stays,
+        "WhatsApp saw nothing"
+    );
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_refuses_for_long_comes_again_by_a_new_connection() {
+    let (shop, shift) = Shop::linked().await;
+    let customer = shop.customer().await;
+    refuse(&shop, "1000000").await;
+    sqlx::raw_sql("DROP TRIGGER refuse ON session_state")
+        .execute(&mut shop.admin().await)
+        .await
+        .unwrap();
+    let id = customer.say(here(), "Are you open?").await.unwrap();
+    shop.until_session("disconnected", |session| {
+        session.reason.as_deref() == Some("store")
+    })
+    .await;
+    sqlx::raw_sql("DROP TRIGGER refuse ON submissions")
+        .execute(&mut shop.admin().await)
+        .await
+        .unwrap();
+    customer.ticked(&id, "delivered", patience()).await.unwrap();
+    shop.until_inbound(1).await;
+    assert_eq!(shop.inbound().await, ["Are you open?"]);
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}

@@ -4,6 +4,7 @@ use fake_wa::Faults;
 use hub::ids::{ConversationId, MessageId};
 use hub::message::{self, Draft, DraftKind, State};
 use hub::role::Role;
+use hub::session::{Desired, Observed};
 use hub::testing::SignedIn;
 
 use super::{PATIENCE, Shift, Shop, here, patience};
@@ -122,6 +123,30 @@ async fn a_refusal_says_what_to_do() {
     let mut tx = shop.world.hub.db.tenant(shop.tenant).await.unwrap();
     let failure = message::get(&mut tx, reply).await.unwrap().failure.unwrap();
     assert_eq!(failure.code, "whatsapp_463");
+    shift.stop().await;
+    shop.whatsapp.stop().await;
+}
+
+/// It would go out with the next account that is linked, whosever that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_before_an_unlink_is_not_sent_after_it() {
+    let (shop, shift) = Shop::linked().await;
+    let customer = shop.customer().await;
+    let (mia, conversation) = asked(&shop, &customer).await;
+    sqlx::raw_sql("UPDATE sessions SET paused_until = now() + interval '1 hour', pause_scope = 'all'")
+        .execute(&mut shop.admin().await)
+        .await
+        .unwrap();
+    let reply = say(&shop, &mia, conversation, "Until five.").await;
+    shop.want(Desired::Unlinked).await;
+    until_state(&shop, reply, State::Failed).await;
+    let mut tx = shop.world.hub.db.tenant(shop.tenant).await.unwrap();
+    let failure = message::get(&mut tx, reply).await.unwrap().failure.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(failure.code, "unlinked");
+    shop.until_observed(Observed::New).await;
+    let open = "SELECT count(*) FROM session_outbox WHERE state IN ('ready', 'sending')";
+    assert_eq!(shop.count(open).await, 0);
     shift.stop().await;
     shop.whatsapp.stop().await;
 }

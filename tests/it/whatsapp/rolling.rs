@@ -18,7 +18,7 @@ use crate::fleet::rounds;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The customer talks until told to stop; how often.
-async fn talk(customer: Arc<Customer>, stop: CancellationToken) -> usize {
+pub(super) async fn talk(customer: Arc<Customer>, stop: CancellationToken) -> usize {
     let mut said = 0;
     while !stop.is_cancelled() {
         customer.say(here(), &format!("Question {said}")).await.unwrap();
@@ -29,7 +29,7 @@ async fn talk(customer: Arc<Customer>, stop: CancellationToken) -> usize {
 }
 
 /// Staff answer until told to stop; what was sent.
-async fn answer(
+pub(super) async fn answer(
     shop: &Shop,
     mia: &SignedIn,
     conversation: ConversationId,
