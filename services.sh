@@ -133,7 +133,7 @@ no_apt() {
 	if [ "$(uname)" = Darwin ]; then
 		hint="with Homebrew: brew install postgresql@17 redis node espeak-ng (for tests also: nginx sox flite, and Chrome)"
 	elif have dnf; then
-		hint="with dnf: sudo dnf install postgresql-server redis nodejs npm espeak-ng gcc (for tests also: chromium nginx sox flite)"
+		hint="with dnf: sudo dnf install postgresql-server redis nodejs npm espeak-ng gcc (for tests also: chromium nginx sox flite libfaketime)"
 	fi
 	fail "there is no apt here to install what is missing: $*. Get them $hint, then run this again"
 }
@@ -190,7 +190,7 @@ install() {
 		;;
 	test)
 		install run
-		install_packages chromium nginx openssl flite sox python3-venv
+		install_packages chromium nginx openssl flite sox faketime python3-venv
 		"$VENV/bin/python" -c 'import pocketsphinx' 2>/dev/null ||
 			step "Installing pocketsphinx (recognises the agent's speech in tests)" pip_install pocketsphinx
 		;;
