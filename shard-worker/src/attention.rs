@@ -12,6 +12,7 @@ use hub::session::attention::{self, Attention, Doing};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::held::discreet;
 use crate::link::Link;
 
 /// Who does not say again that they look has gone.
@@ -126,7 +127,7 @@ impl Shown {
     /// Nothing depends on it.
     async fn say(&self, said: impl Future<Output = anyhow::Result<()>>) {
         if let Ok(Err(fault)) = tokio::time::timeout(SHOW_LIMIT, said).await {
-            tracing::debug!(error = format!("{fault:#}"), "Could not show what staff do");
+            tracing::debug!(error = discreet(&fault), "Could not show what staff do");
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::held::chain;
+use crate::held::{chain, discreet};
 use crate::link::Link;
 use crate::link::files::Fault;
 
@@ -89,7 +89,7 @@ impl Fetcher {
         {
             count("again");
             tracing::info!(
-                error = format!("{cause:#}"),
+                error = discreet(cause),
                 attachment.id = %due.attachment,
                 "The file {} could not be fetched yet",
                 due.attachment

@@ -7,6 +7,8 @@ use std::time::Duration;
 use hub::Hub;
 use hub::shard::{self, RENEW_EVERY, Shard, Tenure};
 
+/// So many digits in a row may be somebody's number.
+const NUMBER_MIN: usize = 7;
 /// A renewal that takes longer is of no use: the next one asks again.
 const RENEWAL_LIMIT: Duration = Duration::from_millis(1_500);
 
@@ -72,4 +74,36 @@ pub(crate) fn chain(fault: &hub::Error) -> String {
         .chain(words)
         .collect::<Vec<_>>()
         .join(": ")
+}
+
+/// A library's error with its causes, for one log line: it may name people by their numbers, and the line does not.
+pub(crate) fn discreet(fault: &anyhow::Error) -> String {
+    let told = format!("{fault:#}");
+    let is_digit = |letter: char| letter.is_ascii_digit();
+    let mut line = String::with_capacity(told.len());
+    for piece in told.split_inclusive(|letter| !is_digit(letter)) {
+        let digits = piece.chars().take_while(|letter| is_digit(*letter)).count();
+        if digits < NUMBER_MIN {
+            line.push_str(piece);
+        } else {
+            line.push('…');
+            line.extend(piece.chars().skip(digits));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_names_nobody() {
+        let fault = anyhow::anyhow!("no devices of 15550101:12@s.whatsapp.net, nor 900000015550199")
+            .context("send (463)");
+        assert_eq!(
+            discreet(&fault),
+            "send (463): no devices of …:12@s.whatsapp.net, nor …"
+        );
+    }
 }

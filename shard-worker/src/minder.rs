@@ -27,6 +27,8 @@ use step::Step;
 const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// When Postgres does not answer, this long until the next question.
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
+/// The same after many: a step that fails each time must not knock at the network each time.
+const FAULT_PAUSE_MAX: Duration = Duration::from_mins(1);
 /// So often the network may be unreachable until an unlinked session's keys are forgotten without its knowing.
 const LOG_OUTS_MAX: i32 = 5;
 
@@ -124,17 +126,20 @@ struct Minding {
 
 impl Minding {
     async fn run(self) {
+        let mut faults = 0;
         while !self.is_over() {
             let done = match self.hold.wanted(&self.hub).await {
                 Ok(wanted) => self.go(&wanted).await,
                 Err(fault) => Err(fault),
             };
             match done {
-                Ok(()) => {}
+                Ok(()) => faults = 0,
                 Err(hub::Error::Stale | hub::Error::NotFound(_)) => return,
                 Err(fault) => {
                     tracing::warn!(error = %chain(&fault), session.id = %self.hold.session, "A session's step failed");
-                    self.pause(FAULT_PAUSE).await;
+                    faults += 1;
+                    self.pause(step::back_off(faults, rand::random()).min(FAULT_PAUSE_MAX))
+                        .await;
                 }
             }
         }

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::held::chain;
+use crate::held::{chain, discreet};
 use crate::link::{Link, Sent};
 use crate::pacing::{self, Pace, Standing, Turn, Warning};
 
@@ -219,7 +219,7 @@ impl Sender {
             Sent::NoFile => Outcome::Failed(refusal::no_file()),
             Sent::Unknown(fault) => {
                 tracing::info!(
-                    error = format!("{fault:#}"),
+                    error = discreet(&fault),
                     session.id = %self.hold.session,
                     "What became of an item is unknown"
                 );

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Minding;
 use crate::attention;
 use crate::fetcher::Fetcher;
-use crate::held::chain;
+use crate::held::{chain, discreet};
 use crate::link::{End, Link, News, Opening};
 use crate::starts::{COMING_LIMIT, Turn};
 use crate::{pacing, sender};
@@ -80,7 +80,7 @@ impl Minding {
             Ok((link, news)) => self.follow(link, news, (wanted.attempts, Some(turn))).await,
             Err(fault) => {
                 tracing::warn!(
-                    error = format!("{fault:#}"),
+                    error = discreet(&fault),
                     session.id = %self.hold.session,
                     "Could not open a session"
                 );

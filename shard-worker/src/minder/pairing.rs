@@ -7,6 +7,7 @@ use hub::session::{Desired, Observation, Observed, Pairing, Wanted};
 use tokio::sync::mpsc;
 
 use super::Minding;
+use crate::held::discreet;
 use crate::link::{By, End, Link, News, Opening};
 
 /// From the first knock until there is something to show: the library would try for ever.
@@ -40,7 +41,7 @@ impl Minding {
         let (link, mut news) = match Link::open(&self.hub, &self.hold, opening).await {
             Ok(opened) => opened,
             Err(fault) => {
-                tracing::warn!(error = format!("{fault:#}"), session.id = %self.hold.session, "Could not begin to link");
+                tracing::warn!(error = discreet(&fault), session.id = %self.hold.session, "Could not begin to link");
                 return self.fail(wanted, pairing, "network", None).await;
             }
         };

@@ -9,6 +9,7 @@ use hub::session::pacing::{Ledger, Scope};
 use tokio::time::Instant;
 
 use super::{RETRY_FIRST, Sender, TRIES_MAX, refusal};
+use crate::held::discreet;
 use crate::pacing::{self, Warning};
 
 impl Sender {
@@ -73,7 +74,7 @@ impl Sender {
     /// Nobody answered. A few times, later; nothing has been sent.
     async fn ask_again(&mut self, due: &Due, fault: &anyhow::Error) -> hub::Result<bool> {
         tracing::info!(
-            error = format!("{fault:#}"),
+            error = discreet(fault),
             session.id = %self.hold.session,
             "Could not look somebody up"
         );
