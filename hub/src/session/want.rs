@@ -10,6 +10,10 @@ use super::{Desired, Hold, Observed};
 
 /// A session as its worker should see to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "answers to questions that have nothing to do with each other"
+)]
 pub struct Wanted {
     /// Whose.
     pub tenant: TenantId,
