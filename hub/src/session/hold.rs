@@ -237,14 +237,7 @@ impl Hold {
         if before.is_some_and(|before| before != phone) {
             self.give_items_up(&mut tx).await?;
         }
-        link(
-            &mut tx,
-            self.session,
-            self.inbox,
-            phone,
-            push_name.as_deref(),
-        )
-        .await?;
+        link(&mut tx, self.session, self.inbox, phone, push_name.as_deref()).await?;
         tx.commit().await
     }
 
