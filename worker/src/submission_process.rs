@@ -1,5 +1,5 @@
 //! Works what came in from outside into contact, conversation and message. Jobs of one tenant that wait here at the same
-//! time are done by the first of them, in one transaction, with what else of the tenant waits unclaimed.
+//! time are done by the first of them, in one transaction, with all else of the tenant that waits.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -81,12 +81,7 @@ impl Seat {
 
     /// A fault or a panic of the whole is nobody's attempt: each is tried by itself then.
     async fn work(&self, hub: &Hub) {
-        let held: Vec<_> = lock(&self.room.seats)
-            .iter()
-            .filter(|(_, is_done)| !**is_done)
-            .map(|(job, _)| *job)
-            .collect();
-        let together = submission::process_together(hub, self.tenant, &held);
+        let together = submission::process_together(hub, self.tenant);
         match AssertUnwindSafe(together).catch_unwind().await {
             Ok(Ok(done)) => self.room.note(&done),
             Ok(Err(fault)) => {

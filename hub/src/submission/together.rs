@@ -2,8 +2,9 @@
 //! the faster the longer it is. A commit of events waits for the tenant's one before it, so that many small ones gain
 //! nothing by being under way at once.
 //!
-//! Which submissions are in it is decided by the rows: jobs that the caller holds, and jobs that nobody has claimed and
-//! that never failed. All of them are done with the transaction, or none; then each is tried by itself.
+//! Which submissions are in it is decided by the rows: jobs in their first attempt, and jobs that nobody has claimed and
+//! that never failed. Whose attempt it is does not matter: what came first must not come last because its worker has claimed
+//! it and not begun; that worker finds it done. All of them are done with the transaction, or none; then each is tried by itself.
 
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +24,7 @@ use crate::{opt_out, phone};
 
 use super::ProcessSubmission;
 
-/// Submissions of one transaction, besides those that the caller holds: bounds how long the tenant's feed is locked.
+/// Submissions of one transaction, besides those that are claimed: bounds how long the tenant's feed is locked.
 const TAKEN_ALONG_MAX: i64 = 100;
 
 struct Waiting {
@@ -33,14 +34,13 @@ struct Waiting {
     received_at: Timestamp,
 }
 
-/// Works in what `held` (jobs of first attempts, claimed by this process) are about, and what else waits of the tenant;
-/// marks their jobs done. Answers which.
+/// Works in all that waits of the tenant; marks the jobs done. Answers which.
 ///
 /// # Errors
 /// When one of them cannot be worked in; then none was.
-pub async fn process_together(hub: &Hub, tenant: TenantId, held: &[JobId]) -> Result<Vec<JobId>> {
+pub async fn process_together(hub: &Hub, tenant: TenantId) -> Result<Vec<JobId>> {
     let mut tx = hub.db.tenant(tenant).await?;
-    let waiting = take(&mut tx, held, &hub.node).await?;
+    let waiting = take(&mut tx).await?;
     if waiting.is_empty() {
         return Ok(Vec::new());
     }
@@ -54,33 +54,29 @@ pub async fn process_together(hub: &Hub, tenant: TenantId, held: &[JobId]) -> Re
 
 /// Locks job and submission of each. Batches of a tenant go one after the other, whoever works on them: two that met the
 /// same strangers in another order would lock each other out.
-async fn take(tx: &mut Tx, held: &[JobId], node: &str) -> Result<Vec<Waiting>> {
+async fn take(tx: &mut Tx) -> Result<Vec<Waiting>> {
     let tenant = tx.tenant().uuid();
-    let held: Vec<_> = held.iter().map(|job| job.uuid()).collect();
     let rows = sqlx::query!(
         r#"WITH turn AS MATERIALIZED (
-             SELECT pg_advisory_xact_lock($5) IS NULL AS never
-         ), held AS (
+             SELECT pg_advisory_xact_lock($3) IS NULL AS never
+         ), claimed AS (
              SELECT j.id FROM turn CROSS JOIN jobs j
-             WHERE j.tenant_id = $1 AND j.id = ANY ($2) AND j.state = 'running' AND j.worker = $3
-               AND j.attempts = 1 AND j.crashes = 0
+             WHERE j.tenant_id = $1 AND j.kind = $5 AND j.state = 'running' AND j.attempts = 1 AND j.crashes = 0
              FOR UPDATE OF j
          ), ready AS (
              SELECT j.id FROM turn CROSS JOIN jobs j
-             WHERE j.tenant_id = $1 AND j.queue = $6 AND j.kind = $7 AND j.state = 'ready' AND j.priority = $8
+             WHERE j.tenant_id = $1 AND j.queue = $4 AND j.kind = $5 AND j.state = 'ready' AND j.priority = $6
                AND j.attempts = 0 AND j.run_at <= now()
-             ORDER BY j.run_at LIMIT $4
+             ORDER BY j.run_at LIMIT $2
              FOR UPDATE OF j SKIP LOCKED
          )
          SELECT s.id AS "id!", s.inbox_id AS "inbox!: InboxId", s.body AS "body!", s.received_at AS "received_at!"
-         FROM (SELECT id FROM held UNION ALL SELECT id FROM ready) AS job
+         FROM (SELECT id FROM claimed UNION ALL SELECT id FROM ready) AS job
          JOIN submissions s ON s.tenant_id = $1 AND s.id = job.id
          WHERE s.processed_at IS NULL
          ORDER BY s.received_at, s.id
          FOR UPDATE OF s"#,
         tenant,
-        &held,
-        node,
         TAKEN_ALONG_MAX,
         tenant.as_u64_pair().1.cast_signed(),
         ProcessSubmission::QUEUE.as_str(),

@@ -105,3 +105,23 @@ async fn one_that_fails_fails_alone() {
         1
     );
 }
+
+/// A worker may have claimed what came first, and not have begun when another one looks at what came next.
+#[tokio::test]
+async fn what_somebody_else_has_claimed_does_not_come_after_what_came_later() {
+    let desk = Desk::without_worker().await;
+    texts(&desk, &[(ANN, "one"), (ANN, "two"), (ANN, "three")]).await;
+    desk.run(
+        "UPDATE jobs SET state = 'running', attempts = 1, worker = 'elsewhere', lease_until = now() + interval '1 hour'
+         WHERE id = (SELECT id FROM submissions WHERE body->>'body' = 'two')",
+    )
+    .await;
+    Desk::work(&desk.world.hub);
+    desk.until("SELECT count(*) FROM jobs WHERE state = 'done'", 3)
+        .await;
+    let said: String = sqlx::query_scalar("SELECT string_agg(body, ' ' ORDER BY id) FROM messages")
+        .fetch_one(&mut desk.world.admin().await)
+        .await
+        .unwrap();
+    assert_eq!(said, "one two three");
+}
