@@ -129,8 +129,8 @@ async fn sessions(hub: Hub) -> Result<()> {
 }
 
 #[cfg(not(feature = "whatsapp-web"))]
-async fn sessions(_hub: Hub) -> Result<()> {
-    Ok(())
+fn sessions(_hub: Hub) -> std::future::Ready<Result<()>> {
+    std::future::ready(Ok(()))
 }
 
 /// Where the system chose the port (`listen.up` ends in `:0`), the public URL can only be known now.

@@ -108,11 +108,13 @@ impl Process {
     }
 
     /// Stops it in the middle of whatever it does, as a debugger or a starved host does; until [`Process::thaw`].
+    #[cfg(feature = "whatsapp-web")]
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
     /// Lets it go on.
+    #[cfg(feature = "whatsapp-web")]
     pub(crate) fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }
@@ -184,6 +186,7 @@ fn spawn(binary: &Path, arguments: &[&str], environment: &[(String, String)]) ->
 }
 
 /// How many rounds a test goes: `usual`, or what `TEST_ROUNDS` says for the long suite.
+#[cfg(feature = "whatsapp-web")]
 pub(crate) fn rounds(usual: usize) -> usize {
     let said = std::env::var("TEST_ROUNDS");
     said.ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
