@@ -97,6 +97,13 @@ async fn linked_numbers_outlive_a_storm_a_death_and_a_deploy() {
     ];
     shards::run(Shards::parse_from(arguments).args).await.unwrap();
 
+    let told: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM audit_log WHERE action = 'session.created' AND actor_kind = 'system'",
+    )
+    .fetch_one(&mut world.admin().await)
+    .await
+    .unwrap();
+    assert_eq!(told, 25, "who brings numbers in leaves a line");
     let report: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
     for name in [
         "failed",

@@ -1,6 +1,9 @@
 //! Sessions that were linked elsewhere come in with what their library keeps, instead of being linked by their owner's phone.
 
+use serde_json::json;
+
 use crate::Hub;
+use crate::audit::{self, Line};
 use crate::error::{Error, Result};
 use crate::ids::TenantId;
 use crate::shard;
@@ -29,6 +32,8 @@ pub struct Import<'a> {
 /// # Errors
 /// `already_linked` when the tenant has a session of this number, and whatever [`create`] says.
 pub async fn import(hub: &Hub, tenant: TenantId, import: Import<'_>) -> Result<Session> {
+    // First, and harmless without a session: a session without a shard would never be worked.
+    shard::assign(hub, tenant).await?;
     let mut tx = hub.db.tenant(tenant).await?;
     let known = sqlx::query_scalar!(
         r#"SELECT EXISTS (SELECT FROM sessions WHERE tenant_id = $1 AND phone = $2) AS "known!""#,
@@ -43,9 +48,10 @@ pub async fn import(hub: &Hub, tenant: TenantId, import: Import<'_>) -> Result<S
     }
     let made = create(&mut tx, import.name, None).await?;
     state::put(hub, &mut tx, made.id, import.kind, import.values).await?;
+    let line = Line::new("session.created").target("session", made.id.uuid());
+    audit::record(&mut tx, None, line.detail(json!({ "imported": import.phone }))).await?;
     let linked = hold::link(&mut tx, made.id, made.inbox_id, import.phone, import.push_name).await?;
     tx.wake_shards();
     tx.commit().await?;
-    shard::assign(hub, tenant).await?;
     Ok(linked)
 }

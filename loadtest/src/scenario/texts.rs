@@ -14,8 +14,8 @@ use crate::product::{Entrance, Event};
 use crate::run::Run;
 use crate::twilio::signature_headers;
 
-/// Webhooks under way at most; beyond, units are dropped and counted, so that the generator cannot drown itself.
-const UNDER_WAY_MAX: usize = 5000;
+/// Units under way at most; beyond, units are dropped and counted, so that the generator cannot drown itself.
+pub(super) const UNDER_WAY_MAX: usize = 5000;
 
 /// What became of every unit.
 #[derive(Default)]

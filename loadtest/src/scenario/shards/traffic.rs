@@ -15,7 +15,7 @@ use super::fake::{Fake, session};
 use crate::clock;
 use crate::run::Run;
 use crate::scenario::postgres;
-use crate::scenario::texts::record;
+use crate::scenario::texts::{UNDER_WAY_MAX, record};
 use crate::stage::exact;
 
 /// Customers that come at the same time.
@@ -65,6 +65,11 @@ async fn say(run: &Run, fake: &Fake, args: &Args, under_way: &UnderWay) -> u64 {
             }
         }
         run.histogram("generator_late").record(clock::us(due.elapsed()));
+        if saying.len() >= UNDER_WAY_MAX {
+            run.add("dropped", 1.0);
+            n += 1;
+            continue;
+        }
         let id = format!("3EB0{mark:08X}{n:08X}");
         under_way
             .lock()
