@@ -29,9 +29,13 @@ test: ## every test: Rust, web, browser; on a throw-away server
 	@CHROMIUM=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) ./services.sh npm run e2e --if-present
 	@echo '▸ Every test passed' >&2
 
-soak: ## the long suite: WhatsApp workers killed, frozen, cut off and deployed, 20 rounds each (about 15 minutes)
+soak: ## the long suite: WhatsApp workers killed, frozen, cut off and deployed, 20 rounds each, beside a release build
 	@./services.sh install test
-	@TEST_ROUNDS=20 ./services.sh with-postgres cargo test --workspace --test it whatsapp:: -- --nocapture
+	@./services.sh web
+	@echo '▸ Building the release, which must refuse a server that is not WhatsApp (the first time takes a quarter of an hour) …' >&2
+	@cargo build --release --workspace
+	@TEST_ROUNDS=20 TEST_PRODUCT="$(CURDIR)/target/release/switchboard" ./services.sh with-postgres \
+		cargo test --workspace --test it whatsapp:: -- --nocapture
 
 lint: ## formatting, spelling, clippy, shell, migrations, nginx, compose, web
 	@./services.sh install check
