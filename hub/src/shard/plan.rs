@@ -3,7 +3,7 @@
 //!
 //! A worker's load is the number of sessions on its shards, its fair share all sessions by the workers that stay. It takes
 //! shards up to its share, one that lay idle for [`LONG`] whatever its share, and hands one over when it is more than
-//! [`TOLERANCE`] above its share and another below its own.
+//! [`TOLERANCE`] above its share and the emptiest worker would still have less than it had.
 
 use std::time::Duration;
 
@@ -91,7 +91,8 @@ fn takes(me: &str, fleet: &Fleet, share: u32) -> Vec<Deed> {
     deeds
 }
 
-/// The shard to move, if any: an idle one before a busy one, the largest that leaves neither side worse than it was.
+/// The shard to move, if any: an idle one before a busy one, of the size that comes nearest to what I have too much and the
+/// emptiest worker too little. It is only moved if that worker then has less than I had, so that moves come to an end.
 fn hand_over(
     me: &str,
     fleet: &Fleet,
@@ -103,16 +104,16 @@ fn hand_over(
     if load_of_mine <= share + TOLERANCE {
         return None;
     }
-    let (room, to) = staying
+    let (load_there, to) = staying
         .iter()
         .filter(|name| **name != me)
-        .map(|name| (share.saturating_sub(load(name, fleet)), *name))
-        .max_by_key(|(room, name)| (*room, std::cmp::Reverse(*name)))?;
-    let excess = load_of_mine - share;
+        .map(|name| (load(name, fleet), *name))
+        .min()?;
+    let wanted = (load_of_mine - share).min(share.saturating_sub(load_there));
     mine(me, fleet)
         .filter(|seen| seen.settled && seen.sessions > 0)
-        .filter(|seen| seen.sessions <= room.min(excess + TOLERANCE))
-        .min_by_key(|seen| (is_busy(seen.shard), std::cmp::Reverse(seen.sessions), seen.shard))
+        .filter(|seen| load_there + seen.sessions < load_of_mine)
+        .min_by_key(|seen| (is_busy(seen.shard), seen.sessions.abs_diff(wanted), seen.shard))
         .map(|seen| Deed::HandOver {
             shard: seen.shard,
             to: to.to_owned(),
