@@ -8,13 +8,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
+use loadtest::ledger::Effect;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::address::Phone;
 use crate::customer::{Customer, Customers};
 use crate::faults::{Faults, Refusal};
-use crate::ledger::Effect;
 use crate::provision::{self, Provisioned};
 use crate::record::{Overlap, Stay};
 use crate::world::World;

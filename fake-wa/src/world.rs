@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
+use loadtest::ledger::Ledger;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +16,6 @@ use crate::account::Account;
 use crate::address::Phone;
 use crate::faults::Faults;
 use crate::group::Group;
-use crate::ledger::Ledger;
 use crate::media::Shelf;
 use crate::noise::Identity;
 use crate::pairing::Offers;

@@ -17,7 +17,7 @@ pub struct Effect {
     pub at_us: u64,
     /// Counts from 1 in the order of happening.
     pub number: u64,
-    /// What kind of thing, for example `rest`, `webhook`, `sms`, `call.ended`.
+    /// What kind of thing, for example `rest`, `webhook`, `sms`, `call.ended`; the emulators' texts list theirs.
     pub kind: &'static str,
     /// The thing itself.
     pub data: Value,
@@ -67,11 +67,8 @@ impl Ledger {
     /// Everything after the effect with this number.
     pub fn after(&self, number: u64) -> Vec<Effect> {
         let effects = self.effects.lock().expect("no holder of the lock panics");
-        effects
-            .iter()
-            .filter(|effect| effect.number > number)
-            .cloned()
-            .collect()
+        let first = effects.partition_point(|effect| effect.number <= number);
+        effects.range(first..).cloned().collect()
     }
 
     /// All effects of one kind.

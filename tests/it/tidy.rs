@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("hub", &[]),
     ("connectors", &[]),
     ("loadtest", &[]),
-    ("fake-wa", &[]),
+    ("fake-wa", &["loadtest"]),
     ("api", &["hub", "connectors"]),
     ("calls", &["hub", "connectors"]),
     ("worker", &["hub", "connectors"]),

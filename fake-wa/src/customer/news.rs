@@ -2,6 +2,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use loadtest::ledger::Ledger;
 use serde_json::{Map, Value, json};
 use whatsapp_rust::Jid;
 use whatsapp_rust::proto_helpers::MessageExt;
@@ -10,7 +11,6 @@ use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use crate::address::Phone;
-use crate::ledger::Ledger;
 
 /// Messages kept for a look at their media.
 const KEPT_MAX: usize = 10_000;
