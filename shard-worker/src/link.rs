@@ -145,6 +145,7 @@ impl Link {
         let mut builder = Bot::builder()
             .with_backend_arc(Arc::<Store>::clone(&store))
             .with_transport_factory(Fenced {
+                hub: hub.clone(),
                 inner: TokioWebSocketTransportFactory::new().with_url(settings.web_url.as_str()),
                 tenure: hold.tenure.clone(),
             })

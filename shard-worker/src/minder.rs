@@ -167,7 +167,7 @@ impl Minding {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = self.poke.notified() => {}
-            () = self.not_ours() => {}
+            () = self.hold.tenure.over() => {}
             () = tokio::time::sleep(limit) => {}
         }
     }
@@ -176,13 +176,6 @@ impl Minding {
         tokio::select! {
             () = self.stop.cancelled() => {}
             () = tokio::time::sleep(at_most) => {}
-        }
-    }
-
-    /// Resolves when the shard is not ours any more, by our own clock; renewals push that away.
-    async fn not_ours(&self) {
-        while self.hold.tenure.holds() {
-            tokio::time::sleep_until(self.hold.tenure.ends().into()).await;
         }
     }
 

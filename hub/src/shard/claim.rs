@@ -59,7 +59,10 @@ pub async fn renew(hub: &Hub, me: &str, held: &[Tenure]) -> Result<()> {
             .iter()
             .any(|row| row.id == tenure.shard.0 && row.epoch == tenure.epoch.number())
         {
-            tenure.renewed(asked);
+            if !tenure.renewed(asked) {
+                // The answer came after its end: nobody works it, so nobody is to wait for the lease.
+                give_up(hub, me, tenure, None).await?;
+            }
         } else {
             tenure.end();
         }

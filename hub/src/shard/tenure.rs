@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Epoch, MARGIN, Shard, TTL};
 
 /// How long a claim is worked, from before it was asked for.
@@ -16,6 +18,8 @@ pub struct Tenure {
     /// Under which epoch.
     pub epoch: Epoch,
     ends: Arc<Mutex<Instant>>,
+    /// Ended before its time.
+    ended: CancellationToken,
 }
 
 impl Tenure {
@@ -25,21 +29,26 @@ impl Tenure {
             shard,
             epoch,
             ends: Arc::new(Mutex::new(asked + WORKED)),
+            ended: CancellationToken::new(),
         }
     }
 
-    /// Goes on with a renewal that was asked for at `asked`. One that is over stays over: somebody else may hold the shard.
-    pub(super) fn renewed(&self, asked: Instant) {
+    /// Goes on with a renewal that was asked for at `asked`. One that is over stays over, whoever was told so has let go:
+    /// then it answers false, and what Postgres has renewed is nobody's.
+    pub(super) fn renewed(&self, asked: Instant) -> bool {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        if *ends > asked {
+        let holds = *ends > Instant::now();
+        if holds {
             *ends = (*ends).max(asked + WORKED);
         }
+        holds
     }
 
     /// Ends now.
     pub fn end(&self) {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         *ends = (*ends).min(Instant::now());
+        self.ended.cancel();
     }
 
     /// Whether the shard is still ours to work, by our own clock.
@@ -50,6 +59,16 @@ impl Tenure {
     /// Until when.
     pub fn ends(&self) -> Instant {
         *self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when the shard is not ours any more; renewals push that away.
+    pub async fn over(&self) {
+        while self.holds() {
+            tokio::select! {
+                () = self.ended.cancelled() => {}
+                () = tokio::time::sleep_until(self.ends().into()) => {}
+            }
+        }
     }
 }
 
@@ -64,20 +83,33 @@ mod tests {
         assert!(tenure.holds());
         assert_eq!(tenure.ends(), asked + WORKED);
         let later = asked + Duration::from_secs(2);
-        tenure.renewed(later);
+        assert!(tenure.renewed(later));
         assert_eq!(tenure.ends(), later + WORKED);
         tenure.end();
         assert!(!tenure.holds());
-        tenure.renewed(Instant::now());
+        assert!(!tenure.renewed(Instant::now()));
         assert!(!tenure.holds(), "a tenure that is over stays over");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_the_end_hears_of_an_early_one() {
+        let tenure = Tenure::begin(Shard(1), Epoch::of(1), Instant::now());
+        let over = tokio::spawn({
+            let tenure = tenure.clone();
+            async move { tenure.over().await }
+        });
+        tenure.end();
+        let limit = Duration::from_secs(2);
+        assert!(WORKED > limit, "else its own end would have been enough");
+        tokio::time::timeout(limit, over).await.unwrap().unwrap();
     }
 
     #[test]
     fn an_answer_that_comes_late_counts_from_its_question() {
         let asked = Instant::now();
         let tenure = Tenure::begin(Shard(1), Epoch::of(1), asked);
-        tenure.renewed(asked + Duration::from_secs(3));
-        tenure.renewed(asked + Duration::from_secs(1));
+        assert!(tenure.renewed(asked + Duration::from_secs(3)));
+        assert!(tenure.renewed(asked + Duration::from_secs(1)));
         assert_eq!(tenure.ends(), asked + Duration::from_secs(3) + WORKED);
     }
 }

@@ -192,7 +192,7 @@ impl Live<'_> {
         loop {
             tokio::select! {
                 () = minding.stop.cancelled() => return Ok(Over::Unwanted),
-                () = minding.not_ours() => return Ok(Over::NotOurs),
+                () = minding.hold.tenure.over() => return Ok(Over::NotOurs),
                 end = self.link.ended() => return Ok(Over::Ended(end)),
                 () = tokio::time::sleep_until(ready_until), if self.connected_at.is_none() => {
                     return Ok(Over::Ended(self.link.verdict().unwrap_or(End::Lost("no_answer"))));
