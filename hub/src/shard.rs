@@ -52,8 +52,9 @@ impl std::fmt::Display for Shard {
     }
 }
 
-/// Which holder of a shard: grows with every change of hands, so an older one is told from the current one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type)]
+/// Which holder of a shard: grows with every change of hands, so an older one is told from the current one. The default is
+/// before any holder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, sqlx::Type)]
 #[serde(transparent)]
 #[sqlx(transparent)]
 pub struct Epoch(i64);
@@ -101,7 +102,7 @@ pub struct Seen {
     pub successor: Option<String>,
     /// It may be handed over again.
     pub settled: bool,
-    /// How long nobody has held it, as far as is known; zero while somebody does.
+    /// How long nobody has held it, as far as Postgres knows; zero while somebody does, and where it was given up.
     pub orphaned: Duration,
     /// Sessions on it that there is something to do for: to run them, or to stop them first.
     pub sessions: u32,

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use hub::Hub;
 use hub::ids::SessionId;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::held::{Held, chain};
+use crate::idle::Idle;
 use crate::minder::{self, Minder};
 use crate::starts::{GAP, Starts};
 
@@ -28,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BEAT_EVERY: Duration = Duration::from_secs(2);
 /// The same when somebody said that something changed: a first session should not wait.
 const BEAT_GAP: Duration = Duration::from_millis(500);
+/// Between two rounds, however much is said: each looks at every session.
+const ROUND_GAP: Duration = Duration::from_millis(50);
 /// A round that waits longer for Postgres is given up; the next one begins anew.
 const ROUND_LIMIT: Duration = Duration::from_secs(4);
 /// Sessions of a shard that is given away may take so long to end.
@@ -41,6 +45,7 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(15);
 pub(crate) struct Fleet {
     hub: Hub,
     held: Held,
+    idle: Idle,
     starts: Arc<Starts>,
     minders: HashMap<SessionId, Minder>,
     /// Where people talk just now, as of the last look: these are handed over last.
@@ -54,6 +59,8 @@ pub(crate) struct Fleet {
     beat_at: Option<Instant>,
     /// Somebody said that something changed.
     is_nudged: bool,
+    /// When the last round began.
+    round_at: Instant,
     follow_at: Option<Instant>,
     nudges: Option<Following>,
 }
@@ -63,6 +70,7 @@ impl Fleet {
         Self {
             hub,
             held: Held::default(),
+            idle: Idle::default(),
             starts: Arc::default(),
             minders: HashMap::new(),
             busy: BTreeSet::new(),
@@ -71,6 +79,7 @@ impl Fleet {
             parted: tokio::sync::mpsc::channel(1_024),
             beat_at: None,
             is_nudged: true,
+            round_at: Instant::now(),
             follow_at: None,
             nudges: None,
         }
@@ -84,12 +93,21 @@ impl Fleet {
         tracing::info!("Shard worker {} is at work", self.hub.node);
         while !self.hub.tasks.is_stopping() {
             self.follow().await;
-            if let Ok(Err(fault)) = tokio::time::timeout(ROUND_LIMIT, self.round()).await {
-                tracing::warn!(error = %chain(&fault), "A round of the shards failed");
-            }
+            self.round_at = Instant::now();
+            self.round_in_time().await;
             self.rest().await;
         }
         self.leave().await;
+    }
+
+    async fn round_in_time(&mut self) {
+        let fault = match tokio::time::timeout(ROUND_LIMIT, self.round()).await {
+            Ok(Ok(())) => return,
+            Ok(Err(fault)) => chain(&fault),
+            Err(_too_late) => format!("it took longer than {ROUND_LIMIT:?}"),
+        };
+        metrics::counter!("switchboard_shard_rounds_failed_total").increment(1);
+        tracing::warn!(error = %fault, "A round of the shards failed");
     }
 
     /// Until something may have changed.
@@ -100,19 +118,25 @@ impl Fleet {
             parted,
             parting,
             is_nudged,
+            round_at,
             ..
         } = self;
-        let nudged = async {
-            match nudges {
-                Some(nudges) => drop(nudges.next().await),
-                None => std::future::pending().await,
-            }
-        };
         let look_in = if *is_nudged { BEAT_GAP } else { LOOK_EVERY };
+        let not_before = *round_at + ROUND_GAP;
+        let nudged = async {
+            let Some(nudges) = nudges else {
+                return std::future::pending().await;
+            };
+            drop(nudges.next().await);
+            *is_nudged = true;
+            tokio::time::sleep_until(not_before).await;
+            // One round sees what all of them are about.
+            while nudges.next().now_or_never().is_some() {}
+        };
         tokio::select! {
             () = hub.tasks.stopping() => {}
             () = tokio::time::sleep(look_in) => {}
-            () = nudged => *is_nudged = true,
+            () = nudged => {}
             Some(shard) = parted.1.recv() => {
                 parting.remove(&shard);
             }
@@ -141,8 +165,10 @@ impl Fleet {
         let gap = if self.is_nudged { BEAT_GAP } else { BEAT_EVERY };
         if self.beat_at.is_none_or(|at| at.elapsed() >= gap) {
             self.is_nudged = false;
-            let fleet = shard::beat(&self.hub, &self.hub.node, false).await?;
-            self.beat_at = Some(Instant::now());
+            let mut fleet = shard::beat(&self.hub, &self.hub.node, false).await?;
+            let now = Instant::now();
+            self.idle.see(&mut fleet, now);
+            self.beat_at = Some(now);
             for deed in plan(&self.hub.node, &fleet, |shard| self.busy.contains(&shard)) {
                 // There may be more to take than is taken in one go.
                 self.is_nudged |= matches!(deed, Deed::Take(_));

@@ -14,6 +14,7 @@ mod attention;
 mod fetcher;
 mod fleet;
 mod held;
+mod idle;
 mod link;
 mod minder;
 mod pacing;
