@@ -1,7 +1,11 @@
 //! From the network's messages to ours.
 
+mod rare;
+
+use bytes::Bytes;
 use hub::attachment::AttachmentKind;
 use hub::session::inbound::{ChatItem, Content};
+use sha2::{Digest as _, Sha256};
 use whatsapp_rust::Jid;
 use whatsapp_rust::proto_helpers::MessageExt as _;
 use whatsapp_rust::wacore::types::events::InboundMessage;
@@ -11,6 +15,9 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use super::address::{hidden_name, name_of};
 use super::files::{self, Reference};
 use super::store::Store;
+
+/// Those of the network's own clients have some forty characters.
+const ID_MAX: usize = 128;
 
 /// What came in, in our words, and where its file is, if it has one; `None` for what is not for people: keys, settings,
 /// other people's status.
@@ -46,7 +53,7 @@ pub(super) async fn item(
         sender,
         from_us: source.is_from_me,
         is_group,
-        wire_id: info.id.clone(),
+        wire_id: short(&info.id),
         said_at: said_at.into(),
         name: Some(info.push_name.trim().to_owned()).filter(|name| !name.is_empty()),
         group_name: None,
@@ -59,6 +66,15 @@ pub(super) async fn item(
 /// Somebody's, or a group's; not a broadcast list, a channel, a status.
 fn is_chat(jid: &Jid) -> bool {
     jid.is_pn() || jid.is_lid() || jid.is_group() || super::address::number_of(jid).is_some()
+}
+
+/// An item's id, or its digest where it is longer than any that the network's own clients choose: senders choose ids, and
+/// Postgres indexes none of some thousand characters, so that such a message would come again for ever and hold up the rest.
+fn short(wire_id: &str) -> String {
+    if wire_id.len() <= ID_MAX {
+        return wire_id.to_owned();
+    }
+    format!("sha256-{:x}", Bytes::copy_from_slice(&Sha256::digest(wire_id)))
 }
 
 /// Which item it answers: whatever kind of message it is.
@@ -91,7 +107,11 @@ fn answers(message: &wa::Message) -> Option<String> {
     ];
     contexts.into_iter().flatten().find_map(|context| {
         // Nothing is answered by a message that was passed on.
-        context.stanza_id.clone().filter(|id| !id.is_empty())
+        context
+            .stanza_id
+            .as_deref()
+            .filter(|id| !id.is_empty())
+            .map(short)
     })
 }
 
@@ -105,7 +125,7 @@ fn content(message: &wa::Message) -> Option<(Content, Option<Reference>)> {
 fn words(message: &wa::Message) -> Option<Content> {
     if let Some(reaction) = message.reaction_message.as_option() {
         return Some(Content::Reaction {
-            target: reaction.key.as_option()?.id.clone()?,
+            target: short(reaction.key.as_option()?.id.as_deref()?),
             emoji: reaction.text.clone().unwrap_or_default(),
         });
     }
@@ -134,12 +154,12 @@ fn words(message: &wa::Message) -> Option<Content> {
             body: body.to_owned(),
         });
     }
-    unsupported(message)
+    rare::content(message)
 }
 
 /// An edit or a deletion; anything else of this kind is between devices.
 fn change(protocol: &wa::message::ProtocolMessage) -> Option<Content> {
-    let target = protocol.key.as_option()?.id.clone()?;
+    let target = short(protocol.key.as_option()?.id.as_deref()?);
     if let Some(edited) = protocol.edited_message.as_option() {
         // Of a file, what is written under it.
         let words = edited.text_content().or_else(|| edited.get_caption());
@@ -188,24 +208,6 @@ fn media(message: &wa::Message) -> Option<(Content, Option<Reference>)> {
         kept: None,
     };
     Some((content, Reference::of(found)))
-}
-
-/// Something for people that this version cannot show; nothing where it only brings keys.
-fn unsupported(message: &wa::Message) -> Option<Content> {
-    let what = if message.poll_creation_message.is_set() || message.poll_creation_message_v3.is_set() {
-        "poll"
-    } else if message.live_location_message.is_set() {
-        "live location"
-    } else if message.contacts_array_message.is_set() {
-        "contacts"
-    } else if message.event_message.is_set() {
-        "event"
-    } else {
-        return None;
-    };
-    Some(Content::Unsupported {
-        what: what.to_owned(),
-    })
 }
 
 #[expect(

@@ -2,6 +2,7 @@
 //! again, what came in and is not committed yet.
 
 use hub::session::state::Entry;
+use sha2::{Digest as _, Sha256};
 use whatsapp_rust::async_trait;
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::{
@@ -19,6 +20,17 @@ const GROUP: &str = "group";
 const TOKEN: &str = "token";
 const SENT: &str = "sent";
 const PENDING: &str = "pending";
+
+/// Longer names are digested: senders choose ids, and Postgres indexes none of some thousand characters.
+const NAMES_MAX: usize = 1_000;
+
+fn pending(chat: &str, sender: &str, id: &str) -> Vec<u8> {
+    let names = joined(&[chat, sender, id]);
+    if names.len() > NAMES_MAX {
+        return Sha256::digest(names).to_vec();
+    }
+    names
+}
 
 impl Store {
     /// What is forgotten by age is dated by our clock.
@@ -244,18 +256,16 @@ impl ProtocolStore for Store {
     }
 
     async fn store_pending_inbound(&self, chat: &str, sender: &str, id: &str, message: &[u8]) -> Result<()> {
-        let entry = self.dated(joined(&[chat, sender, id]), message);
+        let entry = self.dated(pending(chat, sender, id), message);
         self.put_all(PENDING, &[entry]).await
     }
 
     async fn get_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<Option<Vec<u8>>> {
-        self.get(PENDING, &joined(&[chat, sender, id])).await
+        self.get(PENDING, &pending(chat, sender, id)).await
     }
 
     async fn delete_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<()> {
-        self.delete(PENDING, &[joined(&[chat, sender, id])])
-            .await
-            .map(drop)
+        self.delete(PENDING, &[pending(chat, sender, id)]).await.map(drop)
     }
 
     async fn delete_expired_pending_inbound(&self, cutoff_timestamp: i64) -> Result<u32> {
@@ -265,7 +275,7 @@ impl ProtocolStore for Store {
     async fn store_pending_inbound_batch(&self, rows: &[PendingInboundRow<'_>]) -> Result<()> {
         let mut all: Vec<Entry> = Vec::with_capacity(rows.len());
         for row in rows {
-            let key = joined(&[row.chat, row.sender, row.id]);
+            let key = pending(row.chat, row.sender, row.id);
             all.retain(|earlier| earlier.key != key);
             all.push(self.dated(key, row.message));
         }
@@ -275,7 +285,7 @@ impl ProtocolStore for Store {
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
         let keys: Vec<Vec<u8>> = keys
             .iter()
-            .map(|key| joined(&[key.chat, key.sender, key.id]))
+            .map(|key| pending(key.chat, key.sender, key.id))
             .collect();
         self.delete(PENDING, &keys).await.map(drop)
     }
