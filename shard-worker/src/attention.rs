@@ -47,7 +47,8 @@ struct Shown {
     link: Arc<Link>,
     /// By chat and by who looks; until when.
     looked_at: HashMap<(String, String), Instant>,
-    typed_in: HashMap<String, Instant>,
+    /// The same of who writes.
+    typed_in: HashMap<(String, String), Instant>,
     is_here: bool,
 }
 
@@ -72,14 +73,15 @@ impl Shown {
         match doing {
             Doing::Looking => self.look(chat, who, now).await,
             Doing::Typing => {
-                self.look(chat.clone(), who, now).await;
-                self.typed_in.insert(chat.clone(), now + TYPING_HOLDS);
+                self.look(chat.clone(), who.clone(), now).await;
+                self.typed_in.insert((chat.clone(), who), now + TYPING_HOLDS);
                 self.say(self.link.type_in(&chat, true)).await;
             }
             Doing::Nothing => {
-                self.looked_at.remove(&(chat.clone(), who));
-                if self.typed_in.remove(&chat).is_some() {
-                    self.say(self.link.type_in(&chat, false)).await;
+                let one = (chat, who);
+                self.looked_at.remove(&one);
+                if self.typed_in.remove(&one).is_some() {
+                    self.stop_typing(one.0).await;
                 }
                 self.leave().await;
             }
@@ -96,6 +98,13 @@ impl Shown {
             self.say(self.link.watch(&chat)).await;
         }
         self.looked_at.insert((chat, who), now + LOOK_HOLDS);
+    }
+
+    /// Unless somebody else still writes there.
+    async fn stop_typing(&self, chat: String) {
+        if !self.typed_in.keys().any(|(other, _)| *other == chat) {
+            self.say(self.link.type_in(&chat, false)).await;
+        }
     }
 
     async fn leave(&mut self) {
@@ -115,10 +124,10 @@ impl Shown {
         let over: Vec<String> = self
             .typed_in
             .extract_if(|_, until| *until <= now)
-            .map(|(chat, _)| chat)
+            .map(|((chat, _), _)| chat)
             .collect();
         for chat in over {
-            self.say(self.link.type_in(&chat, false)).await;
+            self.stop_typing(chat).await;
         }
         self.looked_at.retain(|_, until| *until > now);
         self.leave().await;
