@@ -296,7 +296,9 @@ pub async fn want(tx: &mut Tx, id: SessionId, desired: Desired) -> Result<Sessio
            pause_reason = CASE WHEN $3 = 'running' THEN NULL ELSE pause_reason END,
            pause_scope = CASE WHEN $3 = 'running' THEN NULL ELSE pause_scope END,
            observed = CASE WHEN $3 = 'running' AND observed IN ('replaced', 'outdated', 'failed', 'stopped')
-             THEN 'connecting' ELSE observed END,
+             THEN 'connecting'
+             -- Its keys went when codes were first shown.
+             WHEN observed = 'pairing' AND phone IS NOT NULL THEN 'logged_out' ELSE observed END,
            lost_at = CASE WHEN $3 = 'running' AND observed <> 'connected' THEN $4 ELSE lost_at END
          WHERE tenant_id = $1 AND id = $2",
         tx.tenant().uuid(),

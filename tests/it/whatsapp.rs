@@ -21,6 +21,7 @@ mod pairing;
 mod partition;
 mod rolling;
 mod silence;
+mod switched_off;
 mod takeover;
 mod trust;
 

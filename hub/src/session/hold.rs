@@ -194,6 +194,15 @@ impl Hold {
 
     /// Writes what the worker sees and tells screens.
     pub async fn observe(&self, hub: &Hub, seen: &Observation) -> Result<()> {
+        self.write_seen(hub, seen, None).await
+    }
+
+    /// The same when an attempt to link came to nothing. Another one that began since stands.
+    pub async fn pairing_ended(&self, hub: &Hub, pairing: &str, seen: &Observation) -> Result<()> {
+        self.write_seen(hub, seen, Some(pairing)).await
+    }
+
+    async fn write_seen(&self, hub: &Hub, seen: &Observation, ended: Option<&str>) -> Result<()> {
         let mut tx = hub.db.tenant(self.tenant).await?;
         let now = tx.now();
         let done = sqlx::query!(
@@ -201,8 +210,10 @@ impl Hold {
                connected_at = CASE WHEN $4 <> 'connected' THEN NULL ELSE coalesce(connected_at, $8) END,
                lost_at = CASE WHEN $4 <> 'connected' THEN coalesce(lost_at, $8) END,
                heard_at = CASE WHEN $4 = 'connected' THEN $8 ELSE heard_at END,
-               pairing_id = CASE WHEN $4 = 'pairing' THEN pairing_id END,
-               pairing_until = CASE WHEN $4 = 'pairing' THEN pairing_until END
+               pairing_id = CASE WHEN $4 = 'pairing' OR (pairing_until > $8 AND pairing_id IS DISTINCT FROM $9)
+                 THEN pairing_id END,
+               pairing_until = CASE WHEN $4 = 'pairing' OR (pairing_until > $8 AND pairing_id IS DISTINCT FROM $9)
+                 THEN pairing_until END
              WHERE tenant_id = $1 AND id = $2 AND epoch = $3",
             self.tenant.uuid(),
             self.session.uuid(),
@@ -211,7 +222,8 @@ impl Hold {
             seen.reason,
             seen.next_attempt_at as _,
             seen.attempts,
-            now as _
+            now as _,
+            ended
         )
         .execute(&mut *tx)
         .await?;

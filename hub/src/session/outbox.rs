@@ -165,7 +165,8 @@ pub async fn put(
 }
 
 impl Hold {
-    /// The first open item of each chat, where it is due: what is behind one that waits, waits with it. In order.
+    /// The first open item of each chat, where it is due: what is behind one that waits, waits with it. In order. Of a
+    /// tenant that is switched off nothing is due.
     ///
     /// Only looks, so it locks nothing; before anything leaves, [`Hold::start`] asks whose the session is.
     pub async fn due(&self, hub: &Hub) -> Result<Vec<Due>> {
@@ -185,6 +186,7 @@ impl Hold {
                      ORDER BY f.order_body ->> 'chat', f.id) o
                  LEFT JOIN messages m ON m.tenant_id = o.tenant_id AND m.id = o.message_id
                WHERE o.not_before <= now()
+                 AND NOT EXISTS (SELECT FROM tenants t WHERE t.id = $1 AND t.suspended_at IS NOT NULL)
                  AND NOT EXISTS (SELECT FROM sessions s WHERE s.tenant_id = $1 AND s.id = $2 AND s.paused_until > $3
                    AND s.pause_scope = 'all')
                ORDER BY o.id LIMIT $4"#,
@@ -213,13 +215,15 @@ impl Hold {
     }
 
     /// Commits the intent to send, before anything leaves, and the name that the network will report on it by: a report
-    /// may come before the answer. False when it was settled since it was looked for: by the connection before this one.
+    /// may come before the answer. False when it was settled since it was looked for, by the connection before this one, and
+    /// when the tenant was switched off since.
     pub async fn start(&self, hub: &Hub, due: &Due) -> Result<bool> {
         let mut tx = self.tx(hub).await?;
         let now = tx.now();
         let begun = sqlx::query!(
             "UPDATE session_outbox SET state = 'sending', tries = tries + 1
-             WHERE tenant_id = $1 AND id = $2 AND state IN ('ready', 'sending')",
+             WHERE tenant_id = $1 AND id = $2 AND state IN ('ready', 'sending')
+               AND NOT EXISTS (SELECT FROM tenants t WHERE t.id = $1 AND t.suspended_at IS NOT NULL)",
             self.tenant.uuid(),
             due.id.uuid()
         )
@@ -306,15 +310,14 @@ impl Hold {
                  WHERE tenant_id = $1 AND session_id = $2 AND state IN ('ready', 'sending') FOR UPDATE)
                UPDATE session_outbox o SET state = 'failed', last_error = 'unlinked' FROM open
                WHERE o.tenant_id = $1 AND o.id = open.id
-               RETURNING o.message_id AS "message_id: MessageId", o.attempt, open.state = 'sending' AS "was_begun!""#,
+               RETURNING o.message_id AS "message_id: MessageId", o.attempt, o.order_body,
+                 open.state = 'sending' AS "was_begun!""#,
             self.tenant.uuid(),
             self.session.uuid()
         )
         .fetch_all(&mut **tx)
         .await?;
         for row in rows {
-            let Some(message) = row.message_id else { continue };
-            let known = lock(tx, message).await?;
             let (said, help) = if row.was_begun {
                 (
                     State::Unknown,
@@ -326,12 +329,18 @@ impl Hold {
                     "The WhatsApp number was unlinked before this was sent.",
                 )
             };
+            let failure = Failure {
+                code: "unlinked".to_owned(),
+                help: help.to_owned(),
+            };
+            let Some(message) = row.message_id else {
+                let order = serde_json::from_value(row.order_body).map_err(anyhow::Error::from)?;
+                message::not_done(tx, self.inbox, &order, &failure, !row.was_begun).await?;
+                continue;
+            };
+            let known = lock(tx, message).await?;
             let state = known.state.join(said);
             if known.attempt == row.attempt && state != known.state {
-                let failure = Failure {
-                    code: "unlinked".to_owned(),
-                    help: help.to_owned(),
-                };
                 write(tx, message, &known, state, None, Some(&failure)).await?;
             }
         }

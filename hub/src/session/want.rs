@@ -64,7 +64,7 @@ pub async fn of_shards(hub: &Hub, held: &[Tenure]) -> Result<Vec<Wanted>> {
              s.next_attempt_at AS "next_attempt_at: Timestamp", s.attempts, s.phone IS NOT NULL AS "is_linked!",
              s.groups, s.pairing_id, s.pairing_phone, s.pairing_until AS "pairing_until: Timestamp",
              s.paused_until AS "paused_until: Timestamp",
-             (s.pause_scope IS DISTINCT FROM 'all' OR s.paused_until <= now())
+             t.suspended_at IS NULL AND (s.pause_scope IS DISTINCT FROM 'all' OR s.paused_until <= now())
                AND EXISTS (SELECT FROM session_outbox o WHERE o.tenant_id = s.tenant_id AND o.session_id = s.id
                  AND o.state IN ('ready', 'sending') AND o.not_before <= now())
                OR EXISTS (SELECT FROM session_media f WHERE f.tenant_id = s.tenant_id AND f.session_id = s.id

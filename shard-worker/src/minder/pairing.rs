@@ -78,7 +78,7 @@ impl Minding {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(Over::Abandoned),
-                () = self.not_ours() => return Ok(Over::Abandoned),
+                () = self.hold.tenure.over() => return Ok(Over::Abandoned),
                 end = link.ended() => return Ok(failed(&end)),
                 () = &mut silence, if !has_news => return Ok(Over::Failed("network", None)),
                 () = &mut patience => return Ok(Over::Failed("codes_spent", None)),
@@ -147,7 +147,7 @@ impl Minding {
             Observed::New
         };
         let seen = Observation::because(left_in.unwrap_or(before), why);
-        self.hold.observe(&self.hub, &seen).await?;
+        self.hold.pairing_ended(&self.hub, &pairing.id, &seen).await?;
         let reason = why.to_owned();
         pairing::tell(&self.hub, &pairing.id, &Told::Failed { reason }).await;
         Ok(())

@@ -64,7 +64,8 @@ async fn a_worker_that_dies_between_commit_and_acknowledgement_leaves_one_submis
     // What the library does after our commit and before the acknowledgement is to forget its own copy: there it waits.
     let mut gate = shop.admin().await;
     sqlx::raw_sql(
-        "CREATE FUNCTION wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql AS
+        "CREATE FUNCTION wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql
+           SET lock_timeout = 0 SET statement_timeout = 0 AS
            $$ BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN OLD; END $$;
          CREATE TRIGGER gate BEFORE DELETE ON session_state FOR EACH ROW
            WHEN (OLD.kind = 'pending') EXECUTE FUNCTION wait_at_the_gate();
