@@ -2,6 +2,8 @@
 //! the role that row-level security holds and names the tenant, for its own length; its commit writes events and jobs
 //! last, then tells Redis.
 
+mod migrate;
+
 use std::ops::{Deref, DerefMut};
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, Transaction};
 use tokio::time::Instant;
 
+pub use migrate::{MIGRATOR, migrate};
+
 use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::error::Result;
@@ -23,9 +27,6 @@ use crate::keys;
 use crate::kv::Kv;
 use crate::live::message;
 use crate::shard;
-
-/// The migrations, embedded.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
 /// How long after a commit we try to tell Redis before we leave it to the heartbeat and the sweeper.
 const TELL_LIMIT: Duration = Duration::from_millis(500);
@@ -192,27 +193,6 @@ async fn is_alive(
         connection.ping().await?;
     }
     Ok(true)
-}
-
-/// Brings the schema up to date, as the owner.
-///
-/// # Errors
-/// When the server cannot be reached or a migration fails.
-pub async fn migrate(config: &config::Database) -> anyhow::Result<()> {
-    let owner = config.owner_url.expose_secret();
-    let url = if owner.is_empty() {
-        config.url.expose_secret()
-    } else {
-        owner
-    };
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .connect(url)
-        .await
-        .context("connect to Postgres as the owner")?;
-    MIGRATOR.run(&pool).await.context("migrate the schema")?;
-    pool.close().await;
-    Ok(())
 }
 
 /// A transaction of one tenant. Dropped without [`Tx::commit`], it never happened.

@@ -19,3 +19,28 @@ async fn an_event_is_numbered_without_gaps_and_seen_by_its_tenant_alone() {
         .unwrap();
     assert_eq!(seen, [(acme.uuid(), 1), (acme.uuid(), 2)]);
 }
+
+#[tokio::test]
+async fn an_index_whose_building_was_cut_off_is_built_by_the_next_migration() {
+    let world = World::start().await;
+    let mut admin = world.admin().await;
+    // As a migration leaves it that died while it built.
+    sqlx::raw_sql(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'jobs_running_idx'::regclass;
+         DELETE FROM _sqlx_migrations WHERE version = 19",
+    )
+    .execute(&mut admin)
+    .await
+    .unwrap();
+    let database = hub::config::Database {
+        owner_url: world.admin_url.clone().into(),
+        ..world.hub.config.database.clone()
+    };
+    hub::db::migrate(&database).await.unwrap();
+    let is_valid: bool =
+        sqlx::query_scalar("SELECT indisvalid FROM pg_index WHERE indexrelid = 'jobs_running_idx'::regclass")
+            .fetch_one(&mut admin)
+            .await
+            .unwrap();
+    assert!(is_valid);
+}
