@@ -74,13 +74,20 @@ pub(crate) fn routes() -> OpenApiRouter<Hub> {
         .layer(DefaultBodyLimit::disable())
 }
 
-/// What a file is called.
+/// What a file is called, and what it is besides.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Named {
     /// With its ending.
     file_name: String,
+    /// Whether it was just spoken, and is to be heard as a voice note; then it is Opus in Ogg.
+    #[serde(default)]
+    voice: bool,
+    /// How long it plays, for a voice note; an hour at most.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 3_600_000)]
+    duration_ms: Option<i32>,
 }
 
 /// Puts a file in, of 16 MB at most; a draft's `upload_id` takes it along within a day.
@@ -109,6 +116,7 @@ async fn put_in(
         media_type: media_type.to_owned(),
         size_bytes: i64::try_from(size).unwrap_or(i64::MAX),
         file_name: Some(name),
+        duration_ms: named.duration_ms,
     };
     let mut tx = hub.db.tenant(principal.tenant()).await?;
     if let Err(refused) = upload::add(&mut tx, principal.staff_id(), &upload).await {

@@ -2,6 +2,7 @@
 
 mod append;
 mod begin;
+mod card;
 mod carrier;
 mod change;
 mod chat;
@@ -25,6 +26,7 @@ use crate::ids::{CallId, ConversationId, MessageId};
 
 pub use append::{NewMessage, append};
 pub use begin::{FirstWord, begin};
+pub use card::{Card, Location, Person};
 pub(crate) use change::{Signer, Target, react, reword, take_back};
 pub use chat::{delete, edit, set_reaction};
 pub(crate) use chat::{not_done, tell_read};
@@ -103,28 +105,6 @@ pub struct Sender {
     pub address: String,
     /// What they call themselves.
     pub name: Option<String>,
-}
-
-/// What is shown as more than words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Card {
-    /// A place.
-    Place {
-        /// Degrees north.
-        latitude: f64,
-        /// Degrees east.
-        longitude: f64,
-        /// Its name, where it has one.
-        name: String,
-    },
-    /// Somebody's card.
-    Person {
-        /// Their name.
-        name: String,
-        /// Their numbers.
-        phones: Vec<String>,
-    },
 }
 
 /// A message that another one answers, as much of it as is shown above that one.

@@ -32,6 +32,8 @@ pub struct Upload {
     pub size_bytes: i64,
     /// What it is called.
     pub file_name: Option<String>,
+    /// How long it plays, for a voice note whose length was told.
+    pub duration_ms: Option<i32>,
 }
 
 /// Where a file's bytes go before it is one.

@@ -33,6 +33,8 @@ pub async fn begin(hub: &Hub, by: &Principal, word: &FirstWord) -> Result<(Messa
         kind: DraftKind::Reply,
         answers_id: None,
         upload_id: None,
+        location: None,
+        contact: None,
     };
     check(&draft)?;
     let country = tenant::get(hub, by.tenant()).await?.country;

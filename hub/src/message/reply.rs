@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::card::{Location, Person};
 use super::carrier;
 use super::route::Route;
 use super::send::SendMessage;
@@ -27,7 +28,8 @@ pub(super) const IN_FLIGHT: &str = "draft_in_flight";
 #[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
-    /// The text.
+    /// The text; empty beside a place or a card.
+    #[serde(default)]
     pub body: String,
     /// The browser's own key of this draft: the same again is the same message.
     #[serde(rename = "draft_key")]
@@ -41,6 +43,12 @@ pub struct Draft {
     /// A file that was put in before, to go with it; in WhatsApp chats and notes.
     #[serde(default)]
     pub upload_id: Option<UploadId>,
+    /// A place, by itself; in WhatsApp chats.
+    #[serde(default)]
+    pub location: Option<Location>,
+    /// Somebody's card, by itself; in WhatsApp chats.
+    #[serde(default)]
+    pub contact: Option<Person>,
 }
 
 /// For whom a draft is.

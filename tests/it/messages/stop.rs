@@ -96,6 +96,8 @@ impl Story<'_> {
             kind: DraftKind::Reply,
             answers_id: None,
             upload_id: None,
+            location: None,
+            contact: None,
         };
         // Refused while they want no texts: that is the point.
         if let Ok((message, _)) =

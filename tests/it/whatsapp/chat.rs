@@ -53,6 +53,8 @@ impl Chat {
             kind: DraftKind::Reply,
             answers_id: None,
             upload_id: None,
+            location: None,
+            contact: None,
         }
     }
 
@@ -317,6 +319,7 @@ async fn a_file_of_staff_reaches_the_customer_once() {
             media_type: media_type.to_owned(),
             size_bytes: i64::try_from(bytes.len()).unwrap(),
             file_name: Some(file_name.to_owned()),
+            duration_ms: None,
         };
         let mut tx = hub.db.tenant(chat.shop.tenant).await.unwrap();
         upload::add(&mut tx, None, &upload).await.unwrap();

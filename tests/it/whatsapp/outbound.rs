@@ -33,6 +33,8 @@ pub(super) async fn say(
         kind: DraftKind::Reply,
         answers_id: None,
         upload_id: None,
+        location: None,
+        contact: None,
     };
     let said = message::reply(&shop.world.hub, &staff.principal, conversation, &draft).await;
     said.unwrap().0.id

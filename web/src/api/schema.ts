@@ -1591,19 +1591,43 @@ export interface components {
         /** @description What staff want to say. */
         Draft: {
             answers_id?: components["schemas"]["MessageId"] | null;
-            /** @description The text. */
-            body: string;
+            /** @description The text; empty beside a place or a card. */
+            body?: string;
+            contact?: components["schemas"]["DraftContact"] | null;
             /** @description The browser's own key of this draft: the same again is the same message. */
             draft_key: string;
             /** @description To the contact, or among staff. */
             kind?: components["schemas"]["DraftKind"];
+            location?: components["schemas"]["DraftLocation"] | null;
             upload_id?: components["schemas"]["UploadId"] | null;
+        };
+        /** @description Somebody's card that staff want to send. */
+        DraftContact: {
+            /** @description Their name, in 1 to 100 characters. */
+            name: string;
+            /** @description Their numbers, 1 to 5; one without a country code is read as one of the business's own country. */
+            phones: string[];
         };
         /**
          * @description For whom a draft is.
          * @enum {string}
          */
         DraftKind: "reply" | "note";
+        /** @description A place that staff want to send. */
+        DraftLocation: {
+            /**
+             * Format: double
+             * @description Degrees north, from -90 to 90.
+             */
+            latitude: number;
+            /**
+             * Format: double
+             * @description Degrees east, from -180 to 180.
+             */
+            longitude: number;
+            /** @description What it is called, in 100 characters at most. */
+            name?: string | null;
+        };
         /** @description A visit that began, with the token that proves it, shown this once. */
         Entered: {
             /** @description Where. */
@@ -2641,6 +2665,11 @@ export interface components {
         };
         /** @description A file that was put in. */
         Upload: {
+            /**
+             * Format: int32
+             * @description How long it plays, for a voice note whose length was told.
+             */
+            duration_ms?: number | null;
             /** @description What it is called. */
             file_name?: string | null;
             /** @description Its id; a draft names it. */
@@ -4891,6 +4920,10 @@ export interface operations {
             query: {
                 /** @description With its ending. */
                 file_name: string;
+                /** @description Whether it was just spoken, and is to be heard as a voice note; then it is Opus in Ogg. */
+                voice?: boolean;
+                /** @description How long it plays, for a voice note; an hour at most. */
+                duration_ms?: number;
             };
             header?: never;
             path?: never;
