@@ -20,6 +20,13 @@ use utoipa_axum::routes;
 
 use crate::extract::{Json, Query};
 
+/// What of a file is looked at: its first bytes, or all that may come before a sound's first words about itself.
+const LOOK_LEN: usize = 512;
+const _: () = assert!(LOOK_LEN >= HEAD_LEN);
+/// How long a voice note plays at most.
+const DURATION_MS_MAX: i32 = 3_600_000;
+/// What a voice note is, in the network's own words.
+const VOICE: &str = "audio/ogg; codecs=opus";
 /// Letters of a file's name at most.
 const NAME_MAX: usize = 200;
 /// Papers that are sent as what they are, by the ending of their name. Nothing that a phone or a computer would run.
@@ -101,7 +108,12 @@ async fn put_in(
 ) -> Result<(StatusCode, Json<Upload>)> {
     let name = name(&named.file_name)?;
     let (head, pieces) = begun(body).await?;
-    let (media_type, kind) = kind(&name, &head)?;
+    let (media_type, kind) = if named.voice {
+        voice(&head)?
+    } else {
+        kind(&name, &head)?
+    };
+    check_duration(named.duration_ms, kind)?;
     let id = UploadId::at(hub.clock.now());
     let storage = Storage::open(&hub.config.calls.storage)?;
     let key = upload::object_key(principal.tenant(), id);
@@ -159,7 +171,7 @@ fn name(said: &str) -> Result<String> {
 async fn begun(body: Body) -> Result<(Bytes, BoxStream<'static, anyhow::Result<Bytes>>)> {
     let mut pieces = body.into_data_stream().map_err(anyhow::Error::from).boxed();
     let mut head = BytesMut::new();
-    while head.len() < HEAD_LEN
+    while head.len() < LOOK_LEN
         && let Some(piece) = pieces.next().await
     {
         // Cut off by the client: nobody hears what it is answered.
@@ -209,6 +221,35 @@ fn kind(name: &str, head: &[u8]) -> Result<(&'static str, AttachmentKind)> {
     Err(Error::invalid("file_type", what))
 }
 
+/// A voice note: phones record and play nothing but Opus, in an Ogg's first page of which it says so.
+fn voice(head: &[u8]) -> Result<(&'static str, AttachmentKind)> {
+    // Its mark, that it is the first page, how many lengths come before what it carries.
+    let is_first = head.starts_with(b"OggS\0") && head.get(5).is_some_and(|flags| flags & 2 != 0);
+    let lengths = head.get(26).map(|count| usize::from(*count));
+    let carried = lengths.and_then(|lengths| head.get(27 + lengths..));
+    if is_first && carried.is_some_and(|carried| carried.starts_with(b"OpusHead")) {
+        return Ok((VOICE, AttachmentKind::Voice));
+    }
+    Err(Error::field("voice", "a voice note is Opus in Ogg"))
+}
+
+fn check_duration(duration_ms: Option<i32>, kind: AttachmentKind) -> Result<()> {
+    let Some(duration_ms) = duration_ms else {
+        return Ok(());
+    };
+    if !(0..=DURATION_MS_MAX).contains(&duration_ms) {
+        let what = format!("must be from 0 to {DURATION_MS_MAX}");
+        return Err(Error::field("duration_ms", what));
+    }
+    if kind != AttachmentKind::Voice {
+        return Err(Error::field(
+            "duration_ms",
+            "only a voice note tells how long it plays",
+        ));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +289,49 @@ mod tests {
             ("README", b"text"),
         ] {
             assert!(kind(name, head).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_voice_note_is_opus_in_ogg() {
+        let page = |flags: u8, lengths: u8, carried: &[u8]| {
+            let mut page = b"OggS\0".to_vec();
+            page.push(flags);
+            page.extend([0; 20]);
+            page.push(lengths);
+            page.extend(vec![19; usize::from(lengths)]);
+            page.extend(carried);
+            page
+        };
+        assert_eq!(
+            voice(&page(2, 1, b"OpusHead\x01\x01")).unwrap(),
+            ("audio/ogg; codecs=opus", AttachmentKind::Voice)
+        );
+        assert!(voice(&page(2, 255, b"OpusHead")).is_ok());
+        for bytes in [
+            page(2, 1, b"\x01vorbis"),
+            page(0, 1, b"OpusHead"),
+            page(2, 1, b"Opus"),
+            b"OggS".to_vec(),
+            b"RIFF\0\0\0\0WAVE".to_vec(),
+            b"\x1aE\xdf\xa3 webm OpusHead".to_vec(),
+        ] {
+            assert!(voice(&bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_voice_note_has_a_length() {
+        assert!(check_duration(None, AttachmentKind::Image).is_ok());
+        assert!(check_duration(Some(0), AttachmentKind::Voice).is_ok());
+        assert!(check_duration(Some(3_600_000), AttachmentKind::Voice).is_ok());
+        for (duration_ms, kind) in [
+            (-1, AttachmentKind::Voice),
+            (3_600_001, AttachmentKind::Voice),
+            (1, AttachmentKind::Audio),
+            (1, AttachmentKind::Image),
+        ] {
+            assert!(check_duration(Some(duration_ms), kind).is_err(), "{duration_ms}");
         }
     }
 

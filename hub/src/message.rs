@@ -24,6 +24,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::ids::{CallId, ConversationId, MessageId};
 
+pub(crate) use append::word_for;
 pub use append::{NewMessage, append};
 pub use begin::{FirstWord, begin};
 pub use card::{Card, Location, Person};

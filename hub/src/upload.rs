@@ -48,8 +48,9 @@ pub fn object_key(tenant: TenantId, id: UploadId) -> String {
 pub async fn add(tx: &mut Tx, by: Option<StaffId>, upload: &Upload) -> Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now());
     let done = sqlx::query!(
-        "INSERT INTO uploads (tenant_id, id, staff_id, kind, media_type, size_bytes, file_name, object_key, created_at)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+        "INSERT INTO uploads (tenant_id, id, staff_id, kind, media_type, size_bytes, file_name, object_key, created_at,
+             duration_ms)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $11
          WHERE (SELECT count(*) FROM uploads WHERE tenant_id = $1) < $10",
         tenant.uuid(),
         upload.id.uuid(),
@@ -60,7 +61,8 @@ pub async fn add(tx: &mut Tx, by: Option<StaffId>, upload: &Upload) -> Result<()
         upload.file_name,
         object_key(tenant, upload.id),
         now as _,
-        WAITING_MAX
+        WAITING_MAX,
+        upload.duration_ms
     )
     .execute(&mut **tx)
     .await?;
@@ -75,7 +77,7 @@ pub async fn add(tx: &mut Tx, by: Option<StaffId>, upload: &Upload) -> Result<()
 pub(crate) async fn take(tx: &mut Tx, id: UploadId) -> Result<NewAttachment> {
     let row = sqlx::query!(
         r#"DELETE FROM uploads WHERE tenant_id = $1 AND id = $2
-           RETURNING kind AS "kind: AttachmentKind", media_type, size_bytes, file_name, object_key"#,
+           RETURNING kind AS "kind: AttachmentKind", media_type, size_bytes, file_name, object_key, duration_ms"#,
         tx.tenant().uuid(),
         id.uuid()
     )
@@ -87,7 +89,7 @@ pub(crate) async fn take(tx: &mut Tx, id: UploadId) -> Result<NewAttachment> {
         media_type: row.media_type,
         file_name: row.file_name,
         size_bytes: row.size_bytes,
-        duration_ms: None,
+        duration_ms: row.duration_ms,
         object_key: row.object_key,
     })
 }

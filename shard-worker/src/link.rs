@@ -17,6 +17,7 @@ mod showing;
 mod store;
 mod transport;
 mod upload;
+mod vcard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

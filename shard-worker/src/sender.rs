@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hub::Hub;
+use hub::attachment::AttachmentKind;
 use hub::ids::RowId;
 use hub::session::Hold;
 use hub::session::outbox::{Due, Order, Outcome};
@@ -33,6 +34,10 @@ const TRIES_MAX: i32 = 8;
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 /// Whose turn comes later than this is put off in its row, where everybody sees that it is not stuck.
 const NOTED_FROM: Duration = Duration::from_secs(5);
+/// How long a character takes to say.
+const SPOKEN_MS: usize = 60;
+/// An item whose other side could not be looked up is remembered for so long after its next try is due.
+const ASKED_KEPT: Duration = Duration::from_mins(10);
 
 /// The pace of a session, which outlives its connections.
 pub(crate) type SharedPace = Arc<Mutex<Pace>>;
@@ -81,8 +86,8 @@ struct Sender {
     late: HashMap<String, Instant>,
     /// Items that are being typed, and until when: one a chat at most.
     typing: HashMap<RowId, Instant>,
-    /// Items whose other side could not be looked up, and how often.
-    asked: HashMap<RowId, i32>,
+    /// Items whose other side could not be looked up: how often, and when the next try is due.
+    asked: HashMap<RowId, (i32, Instant)>,
 }
 
 impl Sender {
@@ -124,6 +129,9 @@ impl Sender {
         let due = self.hold.due(&self.hub).await?;
         let open: HashSet<RowId> = due.iter().map(|due| due.id).collect();
         self.typing.retain(|id, _| open.contains(id));
+        // One that waits for its next try is open, and not among those that are due.
+        self.asked
+            .retain(|id, (_, next)| open.contains(id) || *next + ASKED_KEPT > Instant::now());
         let mut chats = HashSet::new();
         let firsts: Vec<Due> = due
             .into_iter()
@@ -173,7 +181,14 @@ impl Sender {
             Turn::Type(_) if standing == Standing::Stranger && !self.may_begin(due).await? => Ok(Step::Gone),
             Turn::Type(typing) if typing.is_zero() => Ok(Step::Go),
             Turn::Type(typing) => {
-                self.link.show_typing(due.order.chat()).await;
+                let speaks = matches!(
+                    &due.order,
+                    Order::Media {
+                        kind: AttachmentKind::Voice,
+                        ..
+                    }
+                );
+                self.link.show_typing(due.order.chat(), speaks).await;
                 let until = Instant::now() + typing;
                 self.typing.insert(due.id, until);
                 Ok(Step::Wait(until))
@@ -285,7 +300,57 @@ enum Pass {
 fn length_of(order: &Order) -> Option<usize> {
     match order {
         Order::Text { body, .. } => Some(body.chars().count()),
+        // As long as it was spoken, at a pace of reading aloud.
+        Order::Media {
+            kind: AttachmentKind::Voice,
+            duration_ms,
+            ..
+        } => Some(usize::try_from(duration_ms.unwrap_or_default()).unwrap_or_default() / SPOKEN_MS),
         Order::Media { caption, .. } => Some(caption.chars().count()),
+        // Found and touched, not typed.
+        Order::Location { .. } | Order::Contact { .. } => Some(0),
         Order::Reaction { .. } | Order::Edit { .. } | Order::Delete { .. } | Order::Read { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(kind: AttachmentKind, caption: &str, duration_ms: Option<i32>) -> Order {
+        Order::Media {
+            chat: "+15550101".to_owned(),
+            kind,
+            media_type: String::new(),
+            file_name: None,
+            caption: caption.to_owned(),
+            duration_ms,
+            object_key: String::new(),
+            answers: None,
+        }
+    }
+
+    #[test]
+    fn every_message_counts_and_what_is_done_to_one_does_not() {
+        let place = Order::Location {
+            chat: "+15550101".to_owned(),
+            latitude_e6: 0,
+            longitude_e6: 0,
+            name: "The gate".to_owned(),
+            answers: None,
+        };
+        let marks = Order::Read {
+            chat: "+15550101".to_owned(),
+            items: vec!["A".to_owned()],
+        };
+        for (order, expected) in [
+            (file(AttachmentKind::Image, "Look", None), Some(4)),
+            (file(AttachmentKind::Voice, "", Some(4_200)), Some(70)),
+            (file(AttachmentKind::Voice, "", None), Some(0)),
+            (place, Some(0)),
+            (marks, None),
+        ] {
+            assert_eq!(length_of(&order), expected, "{order:?}");
+        }
     }
 }

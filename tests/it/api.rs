@@ -7,6 +7,7 @@
 
 mod demo_pages;
 mod document;
+mod drafts;
 mod fixtures;
 mod gate;
 mod matrix;

@@ -32,7 +32,7 @@ const OPEN_TO_SYSTEM: &[(&str, &str)] = &[
     ("jobs", "DELETE, INSERT, SELECT, UPDATE"),
     ("refresh_families", "DELETE, SELECT"),
     ("session_media", "SELECT*"),
-    ("session_outbox", "SELECT*"),
+    ("session_outbox", "DELETE, SELECT*"),
     ("sessions", "SELECT"),
     ("shard_workers", "DELETE, INSERT, SELECT, UPDATE"),
     ("shards", "SELECT, UPDATE"),

@@ -6,11 +6,13 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+mod cards;
 mod chat;
 #[cfg(target_os = "linux")]
 mod clock;
 mod files;
 mod first_word;
+mod full;
 mod health;
 mod inbound;
 mod life;
@@ -21,6 +23,7 @@ mod pairing;
 mod partition;
 mod rolling;
 mod silence;
+mod spoken;
 mod switched_off;
 mod takeover;
 mod trust;

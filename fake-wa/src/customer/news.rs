@@ -141,6 +141,7 @@ fn content(message: &wa::Message) -> Vec<(&'static str, Value)> {
             ("latitude", json!(place.degrees_latitude)),
             ("longitude", json!(place.degrees_longitude)),
             ("text", json!(place.name)),
+            ("quotes", quoted(place.context_info.as_option())),
         ];
     }
     if let Some(contact) = message.contact_message.as_option() {
@@ -148,25 +149,27 @@ fn content(message: &wa::Message) -> Vec<(&'static str, Value)> {
             ("kind", json!("contact")),
             ("text", json!(contact.display_name)),
             ("vcard", json!(contact.vcard)),
+            ("quotes", quoted(contact.context_info.as_option())),
         ];
     }
     if let Some(media) = media(message) {
         return media;
     }
     if let Some(extended) = message.extended_text_message.as_option() {
-        let quoted = extended
-            .context_info
-            .as_option()
-            .and_then(|context| context.stanza_id.clone());
         return vec![
             ("kind", json!("text")),
             ("text", json!(extended.text)),
-            ("quotes", json!(quoted)),
+            ("quotes", quoted(extended.context_info.as_option())),
         ];
     }
     message.text_content().map_or_else(Vec::new, |text| {
         vec![("kind", json!("text")), ("text", json!(text))]
     })
+}
+
+/// The id of the message that is answered.
+fn quoted(context: Option<&wa::ContextInfo>) -> Value {
+    json!(context.and_then(|context| context.stanza_id.as_ref()))
 }
 
 /// An edit or a deletion.
@@ -209,7 +212,10 @@ fn media(message: &wa::Message) -> Option<Vec<(&'static str, Value)>> {
         } else {
             "audio"
         };
-        return Some(file(kind, audio.mimetype.as_ref(), audio.file_length, None));
+        let mut told = file(kind, audio.mimetype.as_ref(), audio.file_length, None);
+        told.push(("seconds", json!(audio.seconds)));
+        told.push(("quotes", quoted(audio.context_info.as_option())));
+        return Some(told);
     }
     if let Some(document) = message.document_message.as_option() {
         let name = document.file_name.as_ref();

@@ -193,7 +193,7 @@ fn preview_of(new: &NewMessage<'_>) -> String {
 }
 
 /// What stands for a file in a list.
-pub(super) fn word_for(kind: AttachmentKind) -> &'static str {
+pub(crate) fn word_for(kind: AttachmentKind) -> &'static str {
     match kind {
         AttachmentKind::Image => "Picture",
         AttachmentKind::Audio | AttachmentKind::Recording => "Sound",

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::reply::{IN_FLIGHT, check, say_in};
-use super::{Draft, DraftKind, Message};
+use super::{Draft, Message};
 use crate::Hub;
 use crate::error::{Error, Result};
 use crate::ids::InboxId;
@@ -30,11 +30,7 @@ pub async fn begin(hub: &Hub, by: &Principal, word: &FirstWord) -> Result<(Messa
     let draft = Draft {
         body: word.body.clone(),
         key: word.draft_key.clone(),
-        kind: DraftKind::Reply,
-        answers_id: None,
-        upload_id: None,
-        location: None,
-        contact: None,
+        ..Draft::default()
     };
     check(&draft)?;
     let country = tenant::get(hub, by.tenant()).await?.country;
@@ -57,7 +53,7 @@ async fn say(hub: &Hub, by: &Principal, inbox: InboxId, to: &str, draft: &Draft)
     may_begin(&inbox, to)?;
     let known = contact::meet(&mut tx, contact::IdentityKind::Phone, to, None).await?;
     let conversation = conversation::between(&mut tx, known.contact, inbox.id, inbox.channel, None).await?;
-    let said = say_in(&mut tx, by, conversation, draft).await?;
+    let said = say_in(&mut tx, by, conversation, draft, None).await?;
     tx.commit().await?;
     Ok(said)
 }

@@ -75,12 +75,18 @@ impl Carrier {
     /// # Errors
     /// `only_in_chats`, in words for staff.
     pub(super) fn takes(&self, draft: &Draft) -> Result<()> {
-        let is_plain = draft.upload_id.is_none() && draft.answers_id.is_none();
-        if is_plain || matches!(self, Self::Session { .. }) {
+        if matches!(self, Self::Session { .. }) {
             return Ok(());
         }
-        let what =
-            "Files and answers to one message can be sent in WhatsApp chats only. Send a link instead.";
+        let what = if draft.location.is_some() {
+            "Places can be sent in WhatsApp chats only. Write the address instead."
+        } else if draft.contact.is_some() {
+            "Contact cards can be sent in WhatsApp chats only. Write the name and number instead."
+        } else if draft.upload_id.is_some() || draft.answers_id.is_some() {
+            "Files and answers to one message can be sent in WhatsApp chats only. Send a link instead."
+        } else {
+            return Ok(());
+        };
         Err(Error::invalid("only_in_chats", what))
     }
 }
@@ -91,6 +97,9 @@ async fn order(tx: &mut Tx, chat: String, message: &Message) -> Result<Order> {
         Some(answered) => quote(tx, answered).await?,
         None => None,
     };
+    if let Some(card) = &message.card {
+        return Ok(card.order(chat, answers));
+    }
     let body = message.body.clone();
     let Some(file) = message.attachments.first() else {
         return Ok(Order::Text { chat, body, answers });
@@ -102,6 +111,7 @@ async fn order(tx: &mut Tx, chat: String, message: &Message) -> Result<Order> {
         media_type: stored.media_type,
         file_name: stored.file_name,
         caption: body,
+        duration_ms: file.duration_ms,
         object_key: stored.object_key,
         answers,
     })

@@ -34,7 +34,7 @@ struct Place {
     author: Author,
     staff: Option<StaffId>,
     has_arrived: bool,
-    has_files: bool,
+    is_words: bool,
     said_at: Timestamp,
 }
 
@@ -47,7 +47,8 @@ impl Place {
                  m.state AS "state: State", COALESCE(m.sent_at, m.created_at) AS "said_at!: Timestamp", m.provider_id,
                  c.inbox_id AS "inbox_id: InboxId", s.id AS "session?: SessionId",
                  s.desired = 'running' AND s.phone IS NOT NULL AND b.disabled_at IS NULL AS can_send,
-                 EXISTS (SELECT FROM attachments a WHERE a.tenant_id = m.tenant_id AND a.message_id = m.id) AS "has_files!"
+                 m.card IS NULL AND NOT EXISTS (SELECT FROM attachments a
+                   WHERE a.tenant_id = m.tenant_id AND a.message_id = m.id) AS "is_words!"
                FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
                  JOIN inboxes b ON b.tenant_id = c.tenant_id AND b.id = c.inbox_id
                  LEFT JOIN sessions s ON s.tenant_id = c.tenant_id AND s.inbox_id = c.inbox_id
@@ -84,7 +85,7 @@ impl Place {
                 row.state,
                 State::Received | State::Sent | State::Delivered | State::Read
             ),
-            has_files: row.has_files,
+            is_words: row.is_words,
             said_at: row.said_at,
         })
     }
@@ -164,7 +165,7 @@ pub async fn edit(hub: &Hub, by: &Principal, id: MessageId, body: &str) -> Resul
     let place = Place::of(&mut tx, id).await?;
     place.may_change(by, EDIT_LIMIT, now)?;
     let target = Target::lock(&mut tx, id).await?;
-    if place.has_files || target.is_deleted {
+    if !place.is_words || target.is_deleted {
         return Err(Error::conflict(
             "not_words",
             "only words can be changed; take it back and send it anew",
@@ -254,7 +255,11 @@ pub(crate) async fn not_done(
         Order::Reaction { target, .. } => (target, "A reaction"),
         Order::Edit { target, .. } => (target, "A change of a message"),
         Order::Delete { target, .. } => (target, "Taking a message back"),
-        Order::Text { .. } | Order::Media { .. } | Order::Read { .. } => return Ok(()),
+        Order::Text { .. }
+        | Order::Media { .. }
+        | Order::Location { .. }
+        | Order::Contact { .. }
+        | Order::Read { .. } => return Ok(()),
     };
     let name = chat_provider_id(inbox, order.chat(), target);
     let Some(target) = Target::by_provider_id(tx, &name).await? else {

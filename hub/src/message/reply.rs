@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::card::{Location, Person};
-use super::carrier;
+use super::card::{Card, Location, Person};
 use super::route::Route;
 use super::send::SendMessage;
-use super::{Author, Direction, Message, NewMessage, append, get};
+use super::{Author, Direction, Message, NewMessage, append, card, carrier, get};
 use crate::Hub;
 use crate::attachment::AttachmentKind;
 use crate::db::Tx;
@@ -25,7 +24,7 @@ const TEXT_MAX: usize = 1_600;
 pub(super) const IN_FLIGHT: &str = "draft_in_flight";
 
 /// What staff want to say.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Draft {
     /// The text; empty beside a place or a card.
@@ -70,9 +69,12 @@ pub async fn reply(
     draft: &Draft,
 ) -> Result<(Message, bool)> {
     check(draft)?;
-    match say(hub, by, conversation, draft).await {
+    let card = card::of(hub, by.tenant(), draft).await?;
+    match say(hub, by, conversation, draft, card.as_ref()).await {
         // Somebody's second click was faster: now it is a message, and found.
-        Err(Error::Conflict { code: IN_FLIGHT, .. }) => say(hub, by, conversation, draft).await,
+        Err(Error::Conflict { code: IN_FLIGHT, .. }) => {
+            say(hub, by, conversation, draft, card.as_ref()).await
+        }
         said => said,
     }
 }
@@ -82,32 +84,35 @@ async fn say(
     by: &Principal,
     conversation: ConversationId,
     draft: &Draft,
+    card: Option<&Card>,
 ) -> Result<(Message, bool)> {
     let mut tx = hub.db.tenant(by.tenant()).await?;
-    let said = say_in(&mut tx, by, conversation, draft).await?;
+    let said = say_in(&mut tx, by, conversation, draft, card).await?;
     tx.commit().await?;
     Ok(said)
 }
 
-/// The same as part of a larger deed.
+/// The same as part of a larger deed; with the card that it is, where it is one.
 pub(super) async fn say_in(
     tx: &mut Tx,
     by: &Principal,
     conversation: ConversationId,
     draft: &Draft,
+    card: Option<&Card>,
 ) -> Result<(Message, bool)> {
-    if let Some(said) = said_already(tx, conversation, draft).await? {
+    let body = card.map_or_else(|| draft.body.clone(), Card::words);
+    if let Some(said) = said_already(tx, conversation, draft, (&body, card)).await? {
         return Ok((said, false));
     }
     let staff = by.staff_id();
     let mut carrier = None;
     let base = match draft.kind {
-        DraftKind::Note => NewMessage::note(conversation, Author::Staff, &draft.body),
+        DraftKind::Note => NewMessage::note(conversation, Author::Staff, &body),
         DraftKind::Reply => {
             let found = carrier::of(tx, conversation, Author::Staff).await?;
             found.takes(draft)?;
             carrier = Some(found);
-            NewMessage::outbound(conversation, Author::Staff, &draft.body)
+            NewMessage::outbound(conversation, Author::Staff, &body)
         }
     };
     if let Some(answered) = draft.answers_id {
@@ -120,7 +125,7 @@ pub(super) async fn say_in(
     };
     let is_sound = file
         .as_ref()
-        .is_some_and(|file| file.kind == AttachmentKind::Audio);
+        .is_some_and(|file| matches!(file.kind, AttachmentKind::Audio | AttachmentKind::Voice));
     if is_sound && draft.kind == DraftKind::Reply && !draft.body.trim().is_empty() {
         return Err(Error::field(
             "body",
@@ -129,6 +134,7 @@ pub(super) async fn say_in(
     }
     let new = NewMessage {
         staff,
+        card,
         answers: draft.answers_id,
         attachments: file.as_slice(),
         draft_key: Some(&draft.key),
@@ -189,7 +195,9 @@ pub(super) fn send_job(message: MessageId, attempt: i32) -> Result<NewJob> {
 }
 
 pub(super) fn check(draft: &Draft) -> Result<()> {
-    if draft.body.trim().is_empty() && draft.upload_id.is_none() {
+    card::check(draft)?;
+    let is_more = draft.upload_id.is_some() || draft.location.is_some() || draft.contact.is_some();
+    if draft.body.trim().is_empty() && !is_more {
         return Err(Error::field("body", "say something"));
     }
     if draft.body.contains('\0') {
@@ -216,7 +224,12 @@ pub(super) fn refuse_opted_out(route: &Route) -> Result<()> {
 }
 
 /// The message this draft became; refused when the key was used for something else.
-async fn said_already(tx: &mut Tx, conversation: ConversationId, draft: &Draft) -> Result<Option<Message>> {
+async fn said_already(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    draft: &Draft,
+    (body, card): (&str, Option<&Card>),
+) -> Result<Option<Message>> {
     let id = sqlx::query_scalar!(
         "SELECT id FROM messages WHERE tenant_id = $1 AND draft_key = $2",
         tx.tenant().uuid(),
@@ -230,7 +243,8 @@ async fn said_already(tx: &mut Tx, conversation: ConversationId, draft: &Draft) 
     let said = get(tx, id).await?;
     let is_note = said.direction == Direction::Note;
     if said.conversation_id != conversation
-        || said.body != draft.body
+        || said.body != body
+        || said.card.as_ref() != card
         || is_note != (draft.kind == DraftKind::Note)
     {
         return Err(Error::conflict(

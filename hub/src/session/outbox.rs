@@ -2,6 +2,9 @@
 //! crash it is sent again under the same id, and the network and the other side take it for what it is. What waits, waits by
 //! the database's clock: who writes an item down, who puts it off and who looks for it may be three machines.
 
+mod bounds;
+
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,8 @@ use crate::message::send::{lock, write};
 use crate::message::{self, Failure, State};
 use crate::shard::millis;
 use crate::submission::chat_provider_id as provider_id;
+
+pub use bounds::forget;
 
 /// Items that are looked at in one go.
 const DUE_MAX: i64 = 50;
@@ -48,8 +53,38 @@ pub enum Order {
         /// What is written under it.
         #[serde(default)]
         caption: String,
+        /// How long it plays, of sound.
+        #[serde(default)]
+        duration_ms: Option<i32>,
         /// Where it is.
         object_key: String,
+        /// The item that it answers.
+        #[serde(default)]
+        answers: Option<Quote>,
+    },
+    /// A place.
+    Location {
+        /// To which chat.
+        chat: String,
+        /// Degrees north, in millionths.
+        latitude_e6: i64,
+        /// Degrees east, in millionths.
+        longitude_e6: i64,
+        /// Its name; empty where it has none.
+        #[serde(default)]
+        name: String,
+        /// The item that it answers.
+        #[serde(default)]
+        answers: Option<Quote>,
+    },
+    /// Somebody's card.
+    Contact {
+        /// To which chat.
+        chat: String,
+        /// Their name.
+        name: String,
+        /// Their numbers, in E.164.
+        phones: Vec<String>,
         /// The item that it answers.
         #[serde(default)]
         answers: Option<Quote>,
@@ -107,6 +142,8 @@ impl Order {
         match self {
             Self::Text { chat, .. }
             | Self::Media { chat, .. }
+            | Self::Location { chat, .. }
+            | Self::Contact { chat, .. }
             | Self::Reaction { chat, .. }
             | Self::Edit { chat, .. }
             | Self::Delete { chat, .. }
@@ -137,14 +174,26 @@ pub struct Due {
 }
 
 /// Puts something into a session's outbox, as part of the deed that wants it.
+///
+/// # Errors
+/// `outbox_full` when too much waits already; what only marks messages as read is left out instead.
 pub async fn put(
     tx: &mut Tx,
     session: SessionId,
     message: Option<(MessageId, i32)>,
     order: &Order,
 ) -> Result<()> {
+    let order = if let Order::Read { chat, items } = order {
+        let Some(joined) = bounds::join(tx, session, chat, items).await? else {
+            return Ok(());
+        };
+        Cow::Owned(joined)
+    } else {
+        bounds::admit(tx, session).await?;
+        Cow::Borrowed(order)
+    };
     let (tenant, now) = (tx.tenant(), tx.now());
-    let body = serde_json::to_value(order).map_err(anyhow::Error::from)?;
+    let body = serde_json::to_value(order.as_ref()).map_err(anyhow::Error::from)?;
     sqlx::query!(
         "INSERT INTO session_outbox (tenant_id, id, session_id, message_id, attempt, order_body, wire_id, not_before, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, now(), $8)",

@@ -13,6 +13,7 @@ use whatsapp_rust::{Client, Jid};
 use super::Link;
 use super::address::jid_of;
 use super::upload::OutFile;
+use super::vcard;
 
 /// The network answers within a round trip; over that we ask again, under the same id.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -59,6 +60,19 @@ impl Link {
                 emoji,
                 ..
             } => build_reaction_message(key(&to, target, *target_from_us), emoji, now_ms),
+            Order::Location {
+                latitude_e6,
+                longitude_e6,
+                name,
+                answers,
+                ..
+            } => place((*latitude_e6, *longitude_e6), name, answers.as_ref()),
+            Order::Contact {
+                name,
+                phones,
+                answers,
+                ..
+            } => person(name, phones, answers.as_ref()),
             // A change and a deletion are messages like any other: with an id of their own, chosen before, and an answer.
             Order::Edit { target, body, .. } => edit(&to, target, body, now_ms),
             Order::Delete { target, .. } => delete(&to, target),
@@ -75,6 +89,7 @@ impl Link {
                 media_type,
                 file_name,
                 caption,
+                duration_ms,
                 object_key,
                 answers,
                 ..
@@ -87,6 +102,7 @@ impl Link {
                     media_type,
                     name: file_name.as_deref(),
                     caption,
+                    duration_ms: *duration_ms,
                 };
                 self.upload(file, bytes, answers.as_ref()).await?
             }
@@ -133,8 +149,48 @@ fn text(body: &str, answers: Option<&Quote>) -> wa::Message {
     }
 }
 
+fn place((latitude_e6, longitude_e6): (i64, i64), name: &str, answers: Option<&Quote>) -> wa::Message {
+    wa::Message {
+        location_message: MessageField::some(wa::message::LocationMessage {
+            degrees_latitude: Some(degrees(latitude_e6)),
+            degrees_longitude: Some(degrees(longitude_e6)),
+            name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            context_info: contexts(answers),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "degrees in millionths are far below what a float counts exactly"
+)]
+fn degrees(e6: i64) -> f64 {
+    e6 as f64 / 1e6
+}
+
+fn person(name: &str, phones: &[String], answers: Option<&Quote>) -> wa::Message {
+    wa::Message {
+        contact_message: MessageField::some(wa::message::ContactMessage {
+            display_name: Some(name.to_owned()),
+            vcard: Some(vcard::write(name, phones)),
+            context_info: contexts(answers),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// The same, where there is something to quote.
+pub(super) fn contexts(answers: Option<&Quote>) -> MessageField<wa::ContextInfo> {
+    answers
+        .map(context)
+        .map_or_else(MessageField::none, MessageField::some)
+}
+
 /// What is quoted: who knows it by its id shows it whole, everybody else these words.
-pub(super) fn context(quote: &Quote) -> wa::ContextInfo {
+fn context(quote: &Quote) -> wa::ContextInfo {
     wa::ContextInfo {
         stanza_id: Some(quote.item.clone()),
         participant: jid_of(&quote.who).ok().map(|jid| jid.to_string()),

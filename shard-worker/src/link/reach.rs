@@ -12,11 +12,18 @@ use super::address::jid_of;
 const ANSWER_LIMIT: Duration = Duration::from_secs(8);
 
 impl Link {
-    /// Shows the other side that something is being written; the message itself ends that.
-    pub(crate) async fn show_typing(&self, chat: &str) {
+    /// Shows the other side that something is being written, or spoken; the message itself ends that.
+    pub(crate) async fn show_typing(&self, chat: &str, speaks: bool) {
         let Ok(to) = jid_of(chat) else { return };
         let chats = self.client().chatstate();
-        let shown = tokio::time::timeout(ANSWER_LIMIT, chats.send_composing(&to)).await;
+        let showing = async {
+            if speaks {
+                chats.send_recording(&to).await
+            } else {
+                chats.send_composing(&to).await
+            }
+        };
+        let shown = tokio::time::timeout(ANSWER_LIMIT, showing).await;
         if !matches!(shown, Ok(Ok(()))) {
             tracing::debug!("Typing could not be shown");
         }

@@ -15,6 +15,7 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use super::address::{hidden_name, name_of};
 use super::files::{self, Reference};
 use super::store::Store;
+use super::vcard;
 
 /// Those of the network's own clients have some forty characters.
 const ID_MAX: usize = 128;
@@ -104,6 +105,14 @@ fn answers(message: &wa::Message) -> Option<String> {
             .sticker_message
             .as_option()
             .and_then(|sticker| sticker.context_info.as_option()),
+        message
+            .location_message
+            .as_option()
+            .and_then(|place| place.context_info.as_option()),
+        message
+            .contact_message
+            .as_option()
+            .and_then(|card| card.context_info.as_option()),
     ];
     contexts.into_iter().flatten().find_map(|context| {
         // Nothing is answered by a message that was passed on.
@@ -146,7 +155,7 @@ fn words(message: &wa::Message) -> Option<Content> {
     if let Some(card) = message.contact_message.as_option() {
         return Some(Content::Contact {
             name: card.display_name.clone().unwrap_or_default(),
-            phones: card.vcard.as_deref().map(phones).unwrap_or_default(),
+            phones: card.vcard.as_deref().map(vcard::phones).unwrap_or_default(),
         });
     }
     if let Some(body) = message.text_content().filter(|body| !body.is_empty()) {
@@ -216,13 +225,4 @@ fn media(message: &wa::Message) -> Option<(Content, Option<Reference>)> {
 )]
 fn millionths(degrees: f64) -> i64 {
     (degrees * 1e6).round() as i64
-}
-
-/// The numbers on a card.
-fn phones(vcard: &str) -> Vec<String> {
-    let lines = vcard.lines().filter(|line| line.starts_with("TEL"));
-    lines
-        .filter_map(|line| line.rsplit_once(':'))
-        .map(|(_, number)| number.trim().to_owned())
-        .collect()
 }

@@ -12,7 +12,7 @@ use whatsapp_rust::upload::UploadOptions;
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use super::Link;
-use super::order::context;
+use super::order::contexts;
 
 /// A file to send, but for its bytes.
 pub(super) struct OutFile<'a> {
@@ -20,6 +20,8 @@ pub(super) struct OutFile<'a> {
     pub(super) media_type: &'a str,
     pub(super) name: Option<&'a str>,
     pub(super) caption: &'a str,
+    /// How long it plays, where somebody has told.
+    pub(super) duration_ms: Option<i32>,
 }
 
 impl Link {
@@ -62,9 +64,8 @@ impl Link {
         let (file_enc_sha256, file_length) = (Some(up.file_enc_sha256.to_vec()), Some(up.file_length));
         let media_key_timestamp = Some(up.media_key_timestamp);
         let caption = Some(file.caption.to_owned()).filter(|caption| !caption.is_empty());
-        let context_info = answers
-            .map(context)
-            .map_or_else(MessageField::none, MessageField::some);
+        let context_info = contexts(answers);
+        let seconds = file.duration_ms.map(seconds);
         macro_rules! made {
             ($message:ident, $($own:ident),*) => {
                 MessageField::some(wa::message::$message {
@@ -76,10 +77,10 @@ impl Link {
         let mut message = wa::Message::default();
         match kind {
             MediaType::Image => message.image_message = made!(ImageMessage, caption),
-            MediaType::Video => message.video_message = made!(VideoMessage, caption),
+            MediaType::Video => message.video_message = made!(VideoMessage, caption, seconds),
             MediaType::Audio => {
                 let ptt = Some(file.kind == AttachmentKind::Voice);
-                message.audio_message = made!(AudioMessage, ptt);
+                message.audio_message = made!(AudioMessage, ptt, seconds);
             }
             _ => {
                 let file_name = file.name.map(str::to_owned);
@@ -88,5 +89,30 @@ impl Link {
             }
         }
         Ok(message)
+    }
+}
+
+/// As a player shows it: what is there at all is a second long.
+fn seconds(duration_ms: i32) -> u32 {
+    let ms = u32::try_from(duration_ms).unwrap_or_default();
+    (ms / 1_000 + u32::from(ms % 1_000 >= 500)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_length_is_told_in_seconds() {
+        for (ms, expected) in [
+            (0, 1),
+            (300, 1),
+            (1_499, 1),
+            (1_500, 2),
+            (4_200, 4),
+            (3_600_000, 3_600),
+        ] {
+            assert_eq!(seconds(ms), expected, "{ms}");
+        }
     }
 }

@@ -78,16 +78,14 @@ impl Sender {
             session.id = %self.hold.session,
             "Could not look somebody up"
         );
-        let asked = self.asked.entry(due.id).or_insert(0);
-        *asked += 1;
-        let asked = *asked;
+        let asked = self.asked.remove(&due.id).map_or(1, |(asked, _)| asked + 1);
         if asked >= TRIES_MAX {
-            self.asked.remove(&due.id);
             return self.refuse(due, "not_checked", refusal::not_checked()).await;
         }
         let doublings = u32::try_from(asked).unwrap_or_default().min(10);
-        self.later(due, RETRY_FIRST * 2_u32.pow(doublings), "not looked up")
-            .await?;
+        let wait = RETRY_FIRST * 2_u32.pow(doublings);
+        self.asked.insert(due.id, (asked, Instant::now() + wait));
+        self.later(due, wait, "not looked up").await?;
         Ok(false)
     }
 }

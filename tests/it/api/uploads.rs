@@ -10,15 +10,15 @@ use super::rows::Rows;
 
 const PICTURE: &[u8] = b"\x89PNG\r\n\x1a\na price list";
 
-struct Desk {
-    world: World,
+pub(super) struct Desk {
+    pub(super) world: World,
     api: Api,
     token: String,
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
 }
 
 impl Desk {
-    async fn open() -> Self {
+    pub(super) async fn open() -> Self {
         let world = World::start().await;
         let tenant = world.tenant("acme").await;
         let api = Api::start(&world).await;
@@ -32,7 +32,11 @@ impl Desk {
     }
 
     async fn put_in(&self, name: &str, bytes: &[u8]) -> (u16, Value) {
-        let request = self.api.post("/uploads").query(&[("file_name", name)]);
+        self.put_in_as(&[("file_name", name)], bytes).await
+    }
+
+    async fn put_in_as(&self, query: &[(&str, &str)], bytes: &[u8]) -> (u16, Value) {
+        let request = self.api.post("/uploads").query(query);
         let answer = request
             .bearer_auth(&self.token)
             .body(bytes.to_vec())
@@ -43,7 +47,12 @@ impl Desk {
     }
 
     async fn say(&self, conversation: &str, draft: Value) -> (u16, Value) {
-        let request = self.api.post(&format!("/conversations/{conversation}/messages"));
+        self.post(&format!("/conversations/{conversation}/messages"), draft)
+            .await
+    }
+
+    pub(super) async fn post(&self, path: &str, draft: Value) -> (u16, Value) {
+        let request = self.api.post(path);
         let answer = request
             .bearer_auth(&self.token)
             .json(&draft)
@@ -125,4 +134,57 @@ async fn what_a_phone_would_run_and_what_is_too_large_are_refused() {
         .await
         .unwrap();
     assert_eq!(kept, 0);
+}
+
+/// The first page of a sound that a browser records.
+const SPOKEN: &[u8] =
+    b"OggS\0\x02\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\x01\x13OpusHead\x01\x01\x38\x01\x80\xbb\0\0\0\0\0";
+
+#[tokio::test]
+async fn a_voice_note_is_opus_in_ogg_and_keeps_its_length() {
+    let desk = Desk::open().await;
+    let conversation = Rows::write(&desk.world, desk.tenant)
+        .await
+        .id("conversations")
+        .to_string();
+    let spoken = |duration_ms: &'static str| {
+        [
+            ("file_name", "note.ogg"),
+            ("voice", "true"),
+            ("duration_ms", duration_ms),
+        ]
+    };
+    for (query, bytes, field) in [
+        (spoken("4200"), PICTURE, "voice"),
+        (spoken("4200"), b"OggS\0\x02 and so on", "voice"),
+        (spoken("3600001"), SPOKEN, "duration_ms"),
+        (spoken("-1"), SPOKEN, "duration_ms"),
+    ] {
+        let (status, problem) = desk.put_in_as(&query, bytes).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["field"]),
+            (422, &json!(field)),
+            "{problem}"
+        );
+    }
+    let (status, upload) = desk.put_in_as(&spoken("4200"), SPOKEN).await;
+    assert_eq!(status, 201, "{upload}");
+    assert_eq!(
+        (&upload["kind"], &upload["media_type"], &upload["duration_ms"]),
+        (&json!("voice"), &json!("audio/ogg; codecs=opus"), &json!(4_200))
+    );
+    let draft = json!({ "draft_key": "one", "kind": "note", "upload_id": upload["id"] });
+    let (status, message) = desk.say(&conversation, draft).await;
+    assert_eq!(status, 201, "{message}");
+    let file = &message["attachments"][0];
+    assert_eq!(
+        (&file["kind"], &file["duration_ms"]),
+        (&json!("voice"), &json!(4_200))
+    );
+    // The same sound by its name alone is sound like any other, and tells no length.
+    let (_, sound) = desk.put_in("note.ogg", SPOKEN).await;
+    assert_eq!(
+        (&sound["kind"], &sound["duration_ms"]),
+        (&json!("audio"), &Value::Null)
+    );
 }

@@ -4,7 +4,7 @@
 use hub::Hub;
 use hub::ids::{ConversationId, InboxId, MessageId, SubmissionId, TenantId};
 use hub::message::send::{self, Next, Order, Outcome};
-use hub::message::{self, Draft, DraftKind};
+use hub::message::{self, Draft};
 use hub::role::Role;
 use hub::submission::{self, Body, NewSubmission, Sms};
 use hub::testing::SignedIn;
@@ -93,11 +93,7 @@ impl Story<'_> {
         let draft = Draft {
             body: "Our offer".to_owned(),
             key: format!("{}-{}", self.number, self.log.len()),
-            kind: DraftKind::Reply,
-            answers_id: None,
-            upload_id: None,
-            location: None,
-            contact: None,
+            ..Draft::default()
         };
         // Refused while they want no texts: that is the point.
         if let Ok((message, _)) =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fake_wa::{Customer, Said};
 use hub::attachment::AttachmentKind;
 use hub::ids::{ConversationId, MessageId, UploadId};
-use hub::message::{self, Author, Card, Direction, Draft, DraftKind, Message, State};
+use hub::message::{self, Author, Card, Direction, Draft, Message, State};
 use hub::role::Role;
 use hub::session::SessionChange;
 use hub::session::attention::{self, Doing};
@@ -15,17 +15,17 @@ use hub::upload::{self, Upload};
 use super::{ANN, HERE, Shift, Shop, here, patience};
 
 /// A chat with Ann, linked and begun.
-struct Chat {
-    shop: Shop,
+pub(super) struct Chat {
+    pub(super) shop: Shop,
     shift: Shift,
-    ann: Arc<Customer>,
-    mia: SignedIn,
-    first: Message,
-    first_id: String,
+    pub(super) ann: Arc<Customer>,
+    pub(super) mia: SignedIn,
+    pub(super) first: Message,
+    pub(super) first_id: String,
 }
 
 impl Chat {
-    async fn begin() -> Self {
+    pub(super) async fn begin() -> Self {
         let (shop, shift) = Box::pin(Shop::linked()).await;
         let ann = shop.customer().await;
         let first_id = ann.say(here(), "Are you open today?").await.unwrap();
@@ -41,24 +41,20 @@ impl Chat {
         }
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.shift.stop().await;
         self.shop.whatsapp.stop().await;
     }
 
-    fn draft(body: &str) -> Draft {
+    pub(super) fn draft(body: &str) -> Draft {
         Draft {
             body: body.to_owned(),
             key: format!("draft of {body}"),
-            kind: DraftKind::Reply,
-            answers_id: None,
-            upload_id: None,
-            location: None,
-            contact: None,
+            ..Draft::default()
         }
     }
 
-    async fn reply(&self, draft: Draft) -> Message {
+    pub(super) async fn reply(&self, draft: Draft) -> Message {
         let conversation: ConversationId = self.first.conversation_id;
         let said = message::reply(&self.shop.world.hub, &self.mia.principal, conversation, &draft).await;
         said.unwrap().0
@@ -79,7 +75,7 @@ impl Chat {
     }
 }
 
-fn to_us() -> Said {
+pub(super) fn to_us() -> Said {
     Said {
         to: HERE.to_owned(),
         ..Said::default()

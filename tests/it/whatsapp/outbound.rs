@@ -2,7 +2,7 @@
 
 use fake_wa::Faults;
 use hub::ids::{ConversationId, MessageId};
-use hub::message::{self, Draft, DraftKind, State};
+use hub::message::{self, Draft, State};
 use hub::role::Role;
 use hub::session::{Desired, Observed};
 use hub::testing::SignedIn;
@@ -30,11 +30,7 @@ pub(super) async fn say(
     let draft = Draft {
         body: body.to_owned(),
         key: format!("draft of {body}"),
-        kind: DraftKind::Reply,
-        answers_id: None,
-        upload_id: None,
-        location: None,
-        contact: None,
+        ..Draft::default()
     };
     let said = message::reply(&shop.world.hub, &staff.principal, conversation, &draft).await;
     said.unwrap().0.id

@@ -66,6 +66,10 @@ pub(super) fn ticks() -> Vec<Tick> {
             hub::session::health::look(&hub).await?;
             Ok(())
         }),
+        Tick::new("session_items.forget", "47 * * * *", async |hub| {
+            hub::session::outbox::forget(&hub).await?;
+            Ok(())
+        }),
         Tick::new("uploads.forget", "37 * * * *", crate::upload_forget::run),
         Tick::new("calls.lost", "10-59/30 * * * * *", async |hub| {
             hub::call::sweep::end_lost(&hub).await?;

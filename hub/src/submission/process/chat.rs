@@ -255,8 +255,9 @@ fn text_of(item: &ChatItem) -> String {
             ..
         } => caption.clone(),
         Content::Media { caption, .. } => format!("[file] {caption}").trim_end().to_owned(),
-        Content::Location { name, .. } => format!("📍 {name}").trim_end().to_owned(),
-        Content::Contact { name, .. } => format!("👤 {name}").trim_end().to_owned(),
+        Content::Location { .. } | Content::Contact { .. } => card_of(&item.content)
+            .map(|card| card.words())
+            .unwrap_or_default(),
         Content::Unsupported { what } => format!("[{what}]"),
         Content::Reaction { .. } | Content::Delete { .. } => String::new(),
     }
