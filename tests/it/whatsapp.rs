@@ -6,6 +6,7 @@
     reason = "a test that cannot go on panics, in its helpers too"
 )]
 
+mod branch;
 mod cards;
 mod chat;
 #[cfg(target_os = "linux")]
@@ -17,6 +18,7 @@ mod health;
 mod inbound;
 mod life;
 mod names;
+mod once;
 mod outbound;
 mod pacing;
 mod pairing;
@@ -93,6 +95,27 @@ impl Shift {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Until it has said twice that it lives: a round of its own lies between.
+    async fn until_at_work(&self, shop: &Shop) {
+        let mut admin = shop.admin().await;
+        let wait = async {
+            for _ in 0..2 {
+                let now = sqlx::query_scalar("SELECT now()::text");
+                let now: String = now.fetch_one(&mut admin).await.unwrap();
+                let beats = "SELECT seen_at > $2::timestamptz FROM shard_workers WHERE name = $1";
+                loop {
+                    let beaten = sqlx::query_scalar(beats).bind(self.name()).bind(&now);
+                    if beaten.fetch_optional(&mut admin).await.unwrap() == Some(true) {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, wait).await;
+        assert!(waited.is_ok(), "{} is not at work", self.name);
     }
 
     /// As a deploy does.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbound::{asked, say, until_state};
 use super::rolling::{answer, talk};
-use super::{Shift, Shop, here, patience};
+use super::{Shift, Shop, here};
 
 /// In seconds.
 const HOUR: i64 = 3_600;
@@ -109,7 +109,7 @@ async fn clocks_that_are_set_while_people_talk_change_nothing_for_them() {
     let (mia, conversation) = asked(&shop, &customer).await;
     let (before, stays) = (shop.belongs().await, shop.whatsapp.record(Some(here())).len());
     let stop = CancellationToken::new();
-    let asking = tokio::spawn(talk(Arc::clone(&customer), stop.clone()));
+    let asking = tokio::spawn(talk(Arc::clone(&customer), here(), stop.clone()));
     let jumps = async {
         for (ahead_s, is_seen) in [(HOUR, IS_AHEAD), (-HOUR, IS_BEHIND), (0, IS_RIGHT)] {
             walls[0].set(ahead_s);
@@ -132,13 +132,8 @@ async fn clocks_that_are_set_while_people_talk_change_nothing_for_them() {
         expected,
         "all of them, once, in their order"
     );
-    for number in 0..answers.len() {
-        let text = format!("Answer {number}");
-        let got = customer
-            .received(patience(), |message| message["text"] == text.as_str())
-            .await;
-        assert_eq!(got.unwrap()["copies"], 1, "{text}");
-    }
+    let texts: Vec<String> = (0..answers.len()).map(|n| format!("Answer {n}")).collect();
+    shop.said_once(here(), &customer, &texts).await;
     assert_eq!(
         shop.belongs().await,
         before,
@@ -247,12 +242,8 @@ async fn what_waits_to_go_out_does_not_wait_for_a_wrong_clock() {
     .await;
     wall.set(0);
     until_state(&shop, reply, State::Delivered).await;
-    for text in ["Until five.", "And tomorrow."] {
-        let got = customer
-            .received(patience(), |message| message["text"] == text)
-            .await;
-        assert_eq!(got.unwrap()["copies"], 1, "{text}");
-    }
+    let texts = ["Until five.", "And tomorrow."];
+    shop.said_once(here(), &customer, &texts).await;
     shift.stop().await;
     shop.whatsapp.stop().await;
 }

@@ -1,35 +1,87 @@
 //! One worker is cut off from a store: it lets go in time, or goes on without.
 
+use std::time::Duration;
+
 use hub::message::State;
 use secrecy::ExposeSecret as _;
 
+use super::branch::Branch;
 use super::outbound::{asked, say, until_state};
-use super::{Shift, Shop, here, patience};
+use super::{PATIENCE, Shift, Shop, here, patience};
+use crate::fleet::rounds;
 use crate::proxy::{Proxy, Way};
+
+/// Numbers on the workers of a test: a worker that is cut off has to hang up on all of them.
+const MANY: usize = 20;
+/// Those over which people talk while it is.
+const TALKING: usize = 4;
+/// Typed for more than two seconds, however quick the typist.
+const LONG: &str = "Until five today, and all day tomorrow. On Sunday we are closed, as every week; but you may always write \
+    to us here, and somebody will answer you on Monday at the latest. Shall we keep a table for you?";
+
+/// A worker with a way of its own to Postgres.
+async fn start(shop: &Shop) -> (Shift, Proxy) {
+    let way = Proxy::to(shop.world.hub.config.database.url.expose_secret());
+    let shift = Shift::with(shop, &[("DATABASE_URL", way.url.clone())]).await;
+    (shift, way)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_hears_nothing_of_postgres_hangs_up_before_another_may_come() {
     let shop = Shop::open().await;
-    let way = Proxy::to(shop.world.hub.config.database.url.expose_secret());
-    let first = Shift::with(&shop, &[("DATABASE_URL", way.url.clone())]).await;
-    shop.link().await;
-    shop.until_with(&first).await;
-    let customer = shop.customer().await;
-    let second = Shift::start(&shop).await;
-    way.set(Way::Frozen);
-    let id = customer.say(here(), "Anybody there?").await.unwrap();
-    shop.until_with(&second).await;
-    customer.ticked(&id, "delivered", patience()).await.unwrap();
-    way.set(Way::Open);
-    let beats = "SELECT count(*) FROM shard_workers WHERE seen_at > now() - interval '2 seconds'";
-    shop.until(beats, 2).await;
-    let id = customer.say(here(), "And now?").await.unwrap();
-    customer.ticked(&id, "delivered", patience()).await.unwrap();
-    shop.until("SELECT count(*) FROM messages WHERE direction = 'in'", 2)
-        .await;
+    let mut owner = start(&shop).await;
+    let branches = Branch::open_all(&shop, MANY).await;
+    let count = i64::try_from(MANY).unwrap();
+    shop.until_all_with(count, &[owner.0.name()]).await;
+    let mut desks = Vec::new();
+    for branch in &branches[..TALKING] {
+        desks.push(branch.asked(&shop).await);
+    }
+    let mut heir = start(&shop).await;
+    let mut texts = Vec::new();
+    for round in 0..rounds(1) {
+        // Some are being typed, some may be on their way, and nobody says so any more.
+        let seen = shop.whatsapp.effects(0).last().map_or(0, |effect| effect.number);
+        texts.push(format!("{round}. {LONG}"));
+        for (_, staff, conversation) in &desks {
+            say(&shop, staff, *conversation, &texts[round]).await;
+        }
+        let typing = async {
+            let types = |effect: &fake_wa::Effect| effect.kind == "chatstate";
+            while !shop.whatsapp.effects(seen).iter().any(types) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, typing).await.expect("typing");
+        owner.1.set(Way::Frozen);
+        let mut asked = Vec::new();
+        for ((customer, ..), branch) in desks.iter().zip(&branches) {
+            let id = customer
+                .say(branch.phone, &format!("Anybody there {round}?"))
+                .await;
+            asked.push((customer, id.unwrap()));
+        }
+        shop.until_all_with(count, &[heir.0.name()]).await;
+        for (customer, id) in &asked {
+            customer.ticked(id, "delivered", patience()).await.unwrap();
+        }
+        shop.until_all_delivered().await;
+        owner.1.set(Way::Open);
+        let beats = "SELECT count(*) FROM shard_workers WHERE seen_at > now() - interval '2 seconds'";
+        shop.until(beats, 2).await;
+        shop.never_two();
+        std::mem::swap(&mut owner, &mut heir);
+    }
+    for ((customer, ..), branch) in desks.iter().zip(&branches) {
+        shop.said_under_one_id(branch.phone, customer, &texts).await;
+        let questions = (0..rounds(1)).map(|round| format!("Anybody there {round}?"));
+        let mut said = vec!["Are you open today?".to_owned()];
+        said.extend(questions);
+        assert_eq!(branch.inbound(&shop).await, said, "each once, in their order");
+    }
+    owner.0.stop().await;
+    heir.0.stop().await;
     shop.never_two();
-    first.stop().await;
-    second.stop().await;
     shop.whatsapp.stop().await;
 }
 
@@ -52,14 +104,8 @@ async fn a_worker_goes_on_without_redis_and_when_redis_forgets() {
     shop.world.flush_redis().await;
     let reply = say(&shop, &mia, conversation, "And tomorrow.").await;
     until_state(&shop, reply, State::Delivered).await;
-    let received = async |text: &str| {
-        let got = customer
-            .received(patience(), |message| message["text"] == text)
-            .await;
-        assert_eq!(got.unwrap()["copies"], 1);
-    };
-    received("Until five.").await;
-    received("And tomorrow.").await;
+    let texts = ["Until five.", "And tomorrow."];
+    shop.said_once(here(), &customer, &texts).await;
     assert_eq!(
         shop.whatsapp.record(Some(here())).len(),
         stays,
