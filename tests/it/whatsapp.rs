@@ -26,6 +26,7 @@ mod partition;
 mod rolling;
 mod silence;
 mod spoken;
+mod stale;
 mod switched_off;
 mod takeover;
 mod trust;
