@@ -1,6 +1,6 @@
 //! A way to a server that a test can make slow, or freeze as a broken network does.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -24,6 +24,8 @@ pub(crate) struct Proxy {
     way: Arc<watch::Sender<Way>>,
     /// The server's URL, but by this way.
     pub(crate) url: String,
+    /// Where its connections to the server come from.
+    ports: Arc<Mutex<Vec<i32>>>,
 }
 
 impl Proxy {
@@ -39,13 +41,29 @@ impl Proxy {
         let listener = TcpListener::from_std(listener).unwrap();
         let way = Arc::new(watch::Sender::new(Way::Open));
         let ways = Arc::clone(&way);
+        let ports = Arc::<Mutex<Vec<i32>>>::default();
+        let own = Arc::clone(&ports);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect((target.0.as_str(), target.1)).await;
+                let port = server.as_ref().ok().and_then(|server| server.local_addr().ok());
+                own.lock()
+                    .unwrap()
+                    .extend(port.map(|address| i32::from(address.port())));
                 join(client, server.ok(), &ways);
             }
         });
-        Self { way, url: url.into() }
+        Self {
+            way,
+            url: url.into(),
+            ports,
+        }
+    }
+
+    /// The ports of all connections to the server that there were by this way, as the server knows them.
+    #[cfg(feature = "whatsapp-web")]
+    pub(crate) fn ports(&self) -> Vec<i32> {
+        self.ports.lock().unwrap().clone()
     }
 
     pub(crate) fn set(&self, way: Way) {

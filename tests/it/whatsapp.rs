@@ -13,6 +13,7 @@ mod chat;
 mod clock;
 mod files;
 mod first_word;
+mod frozen;
 mod full;
 mod health;
 mod inbound;
