@@ -17,6 +17,7 @@ mod frozen;
 mod full;
 mod health;
 mod inbound;
+mod levelling;
 mod life;
 mod names;
 mod once;
