@@ -98,6 +98,7 @@ async fn what_does_not_go_out_is_an_alarm_and_a_pause_is_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_needs_somebody_and_leaves_new_people_alone_afterwards() {
     let (shop, shift) = Shop::linked().await;
+    let before = shop.whatsapp.effects(0).last().unwrap().number;
     let ban = Refusal {
         reason: 402,
         code: Some(101),
@@ -110,6 +111,19 @@ async fn a_ban_needs_somebody_and_leaves_new_people_alone_afterwards() {
     assert_eq!(session.health.until, session.next_attempt_at);
     shop.whatsapp.refuse(here(), None).unwrap();
     let session = shop.until_observed(Observed::Connected).await;
+    let knocks: Vec<_> = shop
+        .whatsapp
+        .effects(before)
+        .into_iter()
+        .filter(|effect| effect.kind.starts_with("login") && effect.data["phone"] == here().to_string())
+        .collect();
+    let kinds: Vec<_> = knocks.iter().map(|knock| knock.kind).collect();
+    assert_eq!(
+        kinds,
+        ["login.refused", "login"],
+        "nobody knocks until it is over"
+    );
+    assert!(knocks[1].at_us - knocks[0].at_us >= 4_000_000, "{knocks:?}");
     assert_eq!(session.health.state, State::Paused);
     assert_eq!(session.pause_scope, Some(Scope::NewChats));
     assert_eq!(session.pause_reason.as_deref(), Some("too_many_strangers"));

@@ -11,11 +11,12 @@ use hub::message::{self, State};
 use hub::role::Role;
 use hub::session::health;
 use hub::session::pacing::Scope;
-use hub::session::{Desired, Session};
+use hub::session::{self, Desired, Session, SessionChange};
 use hub::testing::SignedIn;
 
+use super::branch::Branch;
 use super::outbound::{asked, say, until_state};
-use super::{Shop, here};
+use super::{Shop, here, patience};
 
 /// Nobody has this number on WhatsApp.
 const NOBODY: &str = "+15550177";
@@ -223,6 +224,8 @@ async fn a_warning_of_speed_pauses_everything_until_a_person_lifts_it() {
     let (shop, shift) = Shop::linked().await;
     let customer = shop.customer().await;
     let (mia, conversation) = asked(&shop, &customer).await;
+    let other = Branch::open(&shop, 0).await;
+    let (other_customer, other_mia, other_conversation) = other.asked(&shop).await;
     shop.whatsapp.set_faults(Faults {
         nack: Some(429),
         nacks: 1,
@@ -233,10 +236,37 @@ async fn a_warning_of_speed_pauses_everything_until_a_person_lifts_it() {
     let session = shop.until_paused(Scope::All).await;
     assert_eq!(session.pause_reason.as_deref(), Some("too_fast"));
     assert_eq!(session.health.state, health::State::Paused);
+    let typed = shop.effects("chatstate");
     let waits = say(&shop, &mia, conversation, "Or six.").await;
-    let rounds = "SELECT count(*) FROM shard_workers WHERE seen_at > now() - interval '1 second'";
-    shop.until(rounds, 1).await;
-    assert_eq!(shop.effects("message"), 0, "it waits, and has not failed");
+    // Of another number on the same worker three items go out meanwhile, each after the one before it, and each longer in the
+    // typing than this one would be. Each time this one's sender has been told to look, too.
+    let texts = [
+        "One. Shall we keep a table for you?",
+        "Two. Or two tables?",
+        "Three. Or none?",
+    ];
+    for (number, text) in texts.into_iter().enumerate() {
+        let mut tx = shop.world.hub.db.tenant(shop.tenant).await.unwrap();
+        let groups = Some(number % 2 == 0);
+        let change = SessionChange {
+            groups,
+            ..SessionChange::default()
+        };
+        session::change(&mut tx, shop.session, change).await.unwrap();
+        tx.commit().await.unwrap();
+        say(&shop, &other_mia, other_conversation, text).await;
+        other_customer
+            .received(patience(), |message| message["text"] == text)
+            .await
+            .unwrap();
+    }
+    let ready = "SELECT count(*) FROM session_outbox WHERE state = 'ready' AND tries = 0";
+    assert_eq!(shop.count(ready).await, 1, "it waits, and has not failed");
+    assert_eq!(
+        (shop.effects("message"), shop.effects("chatstate")),
+        (0, typed),
+        "nor is it typed"
+    );
     shop.want(Desired::Running).await;
     until_state(&shop, waits, State::Delivered).await;
     shift.stop().await;
