@@ -129,7 +129,7 @@ fn finish(mut answer: Response, id: &str, is_api: bool) -> Response {
         );
         set(
             HeaderName::from_static("permissions-policy"),
-            "camera=(), geolocation=(), microphone=(self)",
+            "camera=(), geolocation=(self), microphone=(self)",
         );
     }
     if is_api {

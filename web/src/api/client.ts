@@ -109,11 +109,12 @@ async function signed(url: string, request: RequestInit & { headers?: Record<str
 }
 
 /** Puts a file in and tells how much of it is there: the one request whose progress somebody watches. */
-export async function putIn(file: Blob, name: string, progress: (share: number) => void, signal: AbortSignal): Promise<Upload> {
+export async function putIn(file: Blob, name: string, progress: (share: number) => void, signal: AbortSignal, more: { voiceMs?: number } = {}): Promise<Upload> {
+  const asked = new URLSearchParams({ file_name: name, ...(more.voiceMs === undefined ? {} : { voice: 'true', duration_ms: String(more.voiceMs) }) })
   const send = (bearer: string | null) =>
     new Promise<Response>((resolve, reject) => {
       const request = new XMLHttpRequest()
-      request.open('POST', `/api/v1/uploads?file_name=${encodeURIComponent(name)}`)
+      request.open('POST', `/api/v1/uploads?${asked}`)
       request.setRequestHeader('Content-Type', 'application/octet-stream')
       if (bearer) request.setRequestHeader('Authorization', `Bearer ${bearer}`)
       request.upload.onprogress = (event) => progress(event.total ? event.loaded / event.total : 0)

@@ -1,20 +1,20 @@
 // Where staff write: a reply under the channel's rules, or a note that only the team sees.
-import { useQuery } from '@tanstack/react-query'
-import { Clock, Lock, Paperclip, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
+import { Clock, Lock, PenLine, SendHorizontal, TriangleAlert } from 'lucide-react'
 import { type Ref, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
 import type { Conversation } from '@/api/model'
-import { contactQuery, sessionsQuery } from '@/api/queries'
 import { useSession } from '@/api/session'
 import { live } from '@/live/live'
 import { useSignals } from '@/live/signals'
 import { Address } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
-import { Button, IconButton } from '@/ui/Button'
+import { Button } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { Kbd, MOD } from '@/ui/Kbd'
 import { markSeen } from './actions'
 import { useTyping } from './attention'
+import { useBarrier, useWaits } from './composer-rules'
+import { Tools, useSpecial } from './ComposerTools'
 import { sendAll, useFiles } from './draft-files'
 import { edit, leave, useAbout, useBegun } from './message-actions'
 import { draftOf, keepDraft, type Outgoing } from './outbox'
@@ -54,7 +54,6 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
   useTypingSignal(conversation.id, draft)
   const saysTyping = useTyping(conversation)
   const files = useFiles(chat || shown === 'note')
-  const picker = useRef<HTMLInputElement>(null)
   // Who wants to answer or change a message wants to write.
   useBegun(conversation.id, (begun) => {
     setKind('reply')
@@ -67,6 +66,17 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
       requestAnimationFrame(() => area.current?.focus())
     },
   }))
+
+  const special = useSpecial(conversation, {
+    offered: chat && shown === 'reply' && !editing && !readOnly,
+    empty: !text && files.items.length === 0,
+    answersId: about?.deed === 'answer' ? about.message.id : undefined,
+    sent: () => {
+      leave(conversation.id)
+      void markSeen(conversation)
+      requestAnimationFrame(() => area.current?.focus())
+    },
+  })
 
   const ready = files.items.length > 0 ? files.ready : text.trim().length > 0
   const submit = () => {
@@ -110,63 +120,52 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
           </div>
           {parts && about && <parts.About about={about} contact={conversation.contact.name} onLeave={() => leave(conversation.id)} />}
           {parts && files.items.length > 0 && <parts.Files files={files} />}
-          <textarea
-            ref={area}
-            // Empty, it has no direction of its own: the placeholder keeps the page's.
-            dir={text ? 'auto' : undefined}
-            rows={2}
-            value={text}
-            aria-label={shown === 'note' ? t('composer.note_label') : t('composer.reply_label')}
-            placeholder={shown === 'note' ? t('composer.note_placeholder') : chat ? t('composer.whatsapp_placeholder') : t('composer.reply_placeholder')}
-            className="scroll-thin block max-h-[40vh] w-full resize-none bg-transparent px-3 py-2 text-base outline-none focus-visible:outline-none"
-            onChange={(event) => {
-              setText(event.target.value)
-              if (shown === 'reply' && event.target.value) saysTyping()
-            }}
-            onPaste={(event) => {
-              const pasted = [...event.clipboardData.files]
-              if (files.add(pasted)) event.preventDefault()
-            }}
-            onKeyDown={(event) => {
-              if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) {
-                event.preventDefault()
-                submit()
-              }
-              if (event.key === 'Escape' && about) leave(conversation.id)
-              else if (event.key === 'Escape') event.currentTarget.blur()
-            }}
-          />
-          <div className="flex items-center gap-2 px-1.5 pb-1.5">
-            {(chat || shown === 'note') && !editing && (
-              <>
-                <input
-                  ref={picker}
-                  type="file"
-                  multiple
-                  hidden
-                  aria-label={t('composer.attach')}
-                  onChange={(event) => {
-                    files.add([...(event.target.files ?? [])])
-                    event.target.value = ''
-                  }}
-                />
-                <IconButton label={t('composer.attach')} icon={<Paperclip className="size-4" />} onClick={() => picker.current?.click()} />
-              </>
-            )}
-            <div className="min-w-0 flex-1 px-1.5">{shown === 'reply' && !chat && <SegmentCount text={text} />}</div>
-            <span className="flex items-center gap-1 max-sm:hidden" aria-hidden>
-              <Kbd>{MOD}</Kbd>
-              <Kbd>↵</Kbd>
-            </span>
-            <Button
-              kind="primary"
-              disabled={!ready}
-              onClick={submit}
-              icon={shown === 'note' ? <PenLine className="size-4" /> : <SendHorizontal className="mirror-rtl size-4" />}
-            >
-              {shown === 'note' ? t('composer.add_note') : editing ? t('composer.change') : t('composer.send')}
-            </Button>
-          </div>
+          {special.bar ?? (
+            <>
+              <textarea
+                ref={area}
+                // Empty, it has no direction of its own: the placeholder keeps the page's.
+                dir={text ? 'auto' : undefined}
+                rows={2}
+                value={text}
+                aria-label={shown === 'note' ? t('composer.note_label') : t('composer.reply_label')}
+                placeholder={shown === 'note' ? t('composer.note_placeholder') : chat ? t('composer.whatsapp_placeholder') : t('composer.reply_placeholder')}
+                className="scroll-thin block max-h-[40vh] w-full resize-none bg-transparent px-3 py-2 text-base outline-none focus-visible:outline-none"
+                onChange={(event) => {
+                  setText(event.target.value)
+                  if (shown === 'reply' && event.target.value) saysTyping()
+                }}
+                onPaste={(event) => {
+                  const pasted = [...event.clipboardData.files]
+                  if (files.add(pasted)) event.preventDefault()
+                }}
+                onKeyDown={(event) => {
+                  if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) {
+                    event.preventDefault()
+                    submit()
+                  }
+                  if (event.key === 'Escape' && about) leave(conversation.id)
+                  else if (event.key === 'Escape') event.currentTarget.blur()
+                }}
+              />
+              <div className="flex items-center gap-2 px-1.5 pb-1.5">
+                {(chat || shown === 'note') && !editing && <Tools files={files} special={special} />}
+                <div className="min-w-0 flex-1 px-1.5">{shown === 'reply' && !chat && <SegmentCount text={text} />}</div>
+                <span className="flex items-center gap-1 max-sm:hidden" aria-hidden>
+                  <Kbd>{MOD}</Kbd>
+                  <Kbd>↵</Kbd>
+                </span>
+                <Button
+                  kind="primary"
+                  disabled={!ready}
+                  onClick={submit}
+                  icon={shown === 'note' ? <PenLine className="size-4" /> : <SendHorizontal className="mirror-rtl size-4" />}
+                >
+                  {shown === 'note' ? t('composer.add_note') : editing ? t('composer.change') : t('composer.send')}
+                </Button>
+              </div>
+            </>
+          )}
         </div>
         {barrier && (
           <p className="mt-2 flex items-start gap-1.5 text-xs text-ink-2" data-testid="barrier">
@@ -174,6 +173,7 @@ export function Composer({ conversation, ref }: { conversation: Conversation; re
             {t(`composer.barrier_${barrier}`)}
           </p>
         )}
+        {special.dialog}
         {!barrier && waits && shown === 'reply' && (
           <p className="mt-2 flex items-start gap-1.5 text-xs text-ink-2" data-testid="waits">
             <Clock className="mt-px size-3.5 shrink-0" aria-hidden />
@@ -203,35 +203,13 @@ function Tab({ pressed, disabled, onClick, children, shortcut }: { pressed: bool
   )
 }
 
-/** Why a reply cannot go out, where that is known before trying. */
-function useBarrier(conversation: Conversation): 'opted_out' | 'no_phone' | 'group' | 'not_linked' | null {
-  const chat = conversation.channel === 'whatsapp'
-  const { data: contact } = useQuery(contactQuery(conversation.contact.id))
-  const { data: sessions } = useQuery({ ...sessionsQuery, enabled: chat })
-  if (chat) {
-    if (conversation.contact.address?.endsWith('@g.us')) return 'group'
-    const session = sessions?.items.find((item) => item.inbox_id === conversation.inbox.id)
-    const linked = session?.desired === 'running' && session.phone && session.observed !== 'logged_out'
-    return session && !linked ? 'not_linked' : null
-  }
-  const phones = contact?.identities.filter((identity) => identity.kind === 'phone')
-  if (phones && phones.length === 0 && !conversation.contact.address?.startsWith('+')) return 'no_phone'
-  return phones && phones.length > 0 && phones.every((phone) => phone.sms_opted_out) ? 'opted_out' : null
-}
-
-/** Whether what is written now waits, because its number needs somebody or is held back. */
-function useWaits(conversation: Conversation): boolean {
-  const { data: sessions } = useQuery({ ...sessionsQuery, enabled: conversation.channel === 'whatsapp' })
-  const session = sessions?.items.find((item) => item.inbox_id === conversation.inbox.id)
-  return session?.health.state === 'needs_you' || (session?.health.state === 'paused' && session.pause_scope === 'all')
-}
-
 function useDraft(conversationId: string, kind: 'reply' | 'note'): [string, (text: string) => void] {
   const [texts, setTexts] = useState(() => ({ reply: draftOf(conversationId, 'reply'), note: draftOf(conversationId, 'note') }))
   useEffect(() => {
     const restore = (event: Event) => {
       const item = (event as CustomEvent<Outgoing>).detail
-      if (item.conversation_id === conversationId) setTexts((now) => ({ ...now, [item.kind]: item.body }))
+      // What has no words of its own leaves those that are being written.
+      if (item.conversation_id === conversationId && item.body) setTexts((now) => ({ ...now, [item.kind]: item.body }))
     }
     window.addEventListener('switchboard:draft', restore)
     return () => window.removeEventListener('switchboard:draft', restore)

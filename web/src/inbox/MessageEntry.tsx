@@ -1,6 +1,6 @@
 // One entry of the timeline: a message, a note, a call, or something that happened.
 import { useMutation } from '@tanstack/react-query'
-import { Bot, Check, CheckCheck, CircleAlert, CircleHelp, Clock, CloudOff, Lock, Paperclip, RotateCw, Smartphone, Trash2 } from 'lucide-react'
+import { Bot, Check, CheckCheck, CircleAlert, CircleHelp, Clock, CloudOff, Lock, Mic, Paperclip, RotateCw, Smartphone, Trash2 } from 'lucide-react'
 import { lazy, type ReactNode, Suspense } from 'react'
 import { useTranslation } from '@/i18n'
 import { api, ApiError, body } from '@/api/client'
@@ -8,7 +8,7 @@ import type { Message } from '@/api/model'
 import { queries } from '@/api/queries'
 import { useSession } from '@/api/session'
 import { withTexts } from '@/i18n'
-import { clock, full } from '@/i18n/format'
+import { clock, full, stopwatch } from '@/i18n/format'
 import { keys, placeMessage } from '@/live/patch'
 import { complain } from '@/shell/complaints'
 import { Avatar } from '@/ui/Avatar'
@@ -16,7 +16,7 @@ import { Button } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { useProblem } from '@/ui/State'
 import { react } from './message-actions'
-import { discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
+import { cardOf, discard, keepDraft, type Outgoing, retryOutgoing } from './outbox'
 import { isPlain, useParts } from './parts'
 
 const CallEntry = lazy(() => withTexts(import('./CallEntry')))
@@ -207,6 +207,8 @@ function Failed({ message }: { message: Message }) {
 export function OutgoingEntry({ item }: { item: Outgoing }) {
   const { t } = useTranslation()
   const me = useSession((state) => state.me?.staff)
+  const parts = useParts((state) => state.parts)
+  const card = cardOf(item)
   const problem = useProblem(item.problem ? new ApiError(item.problem.code, 400, item.problem.message) : null)
   return (
     <Bubble
@@ -229,7 +231,7 @@ export function OutgoingEntry({ item }: { item: Outgoing }) {
               icon={<Trash2 className="size-3.5" />}
               onClick={() => {
                 // The words are not lost: they go back to where they were written.
-                keepDraft(item.conversation_id, item.kind, item.body)
+                if (item.body) keepDraft(item.conversation_id, item.kind, item.body)
                 discard(item.draft_key)
                 window.dispatchEvent(new CustomEvent('switchboard:draft', { detail: item }))
               }}
@@ -250,10 +252,16 @@ export function OutgoingEntry({ item }: { item: Outgoing }) {
     >
       {item.file && (
         <p className="flex items-center gap-2 text-sm">
-          <Paperclip className="size-4 shrink-0" aria-hidden />
-          <bdi className="min-w-0 truncate">{item.file.name}</bdi>
+          {item.file.voiceMs === undefined ? <Paperclip className="size-4 shrink-0" aria-hidden /> : <Mic className="size-4 shrink-0" aria-hidden />}
+          <bdi className="min-w-0 truncate">{item.file.voiceMs === undefined ? item.file.name : t('message.voice')}</bdi>
+          {item.file.voiceMs !== undefined && (
+            <bdi dir="ltr" className="text-xs text-ink-2 tabular-nums">
+              {stopwatch(item.file.voiceMs)}
+            </bdi>
+          )}
         </p>
       )}
+      {card && (parts ? <parts.CardView card={card} /> : <p>{card.name || t('message.place')}</p>)}
     </Bubble>
   )
 }

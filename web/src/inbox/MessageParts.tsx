@@ -46,7 +46,10 @@ function Quoted({ answers, contact }: { answers: NonNullable<Message['answers']>
   )
 }
 
-function CardView({ card }: { card: NonNullable<Message['card']> }) {
+export type Card = NonNullable<Message['card']>
+
+/** A place or a person. */
+export function CardView({ card }: { card: Card }) {
   const { t } = useTranslation()
   if (card.type === 'place') {
     const at = `${card.latitude},${card.longitude}`

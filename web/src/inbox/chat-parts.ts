@@ -2,4 +2,4 @@
 export { default as Attached } from './Attached'
 export { default as ChatMenu } from './ChatMenu'
 export { About, Files } from './ComposerParts'
-export { Reactions, Rich } from './MessageParts'
+export { CardView, Reactions, Rich } from './MessageParts'

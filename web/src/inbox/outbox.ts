@@ -4,6 +4,7 @@ import { api, ApiError, body } from '@/api/client'
 import type { Message } from '@/api/model'
 import { queries } from '@/api/queries'
 import { keys, placeMessage } from '@/live/patch'
+import type { Place } from './place'
 
 export interface Outgoing {
   draft_key: string
@@ -12,13 +13,26 @@ export interface Outgoing {
   kind: 'reply' | 'note'
   /** The message that it answers. */
   answers_id?: string
-  /** The file that goes with it. */
-  file?: { id: string; name: string }
+  /** The file that goes with it; of a voice note, how long it is. */
+  file?: { id: string; name: string; voiceMs?: number }
+  /** A place that it is. */
+  location?: Place
+  /** Somebody's card that it is. */
+  contact?: { name: string; phones: string[] }
   created_at: string
   /** `waiting`: the server did not answer; tried again by itself. `refused`: it said no, and why. */
   state: 'sending' | 'waiting' | 'refused'
   attempts: number
   problem: { code: string; message: string } | null
+}
+
+/** What is sent besides words and a file. */
+export type Special = Pick<Outgoing, 'location' | 'contact'>
+
+/** The card that it will be. */
+export function cardOf({ location, contact }: Special): NonNullable<Message['card']> | null {
+  if (location) return { type: 'place', name: '', ...location }
+  return contact ? { type: 'person', ...contact } : null
 }
 
 const KEY = 'switchboard.outbox'
@@ -45,7 +59,7 @@ function load(): Outgoing[] {
   }
 }
 
-export function send(conversationId: string, text: string, kind: 'reply' | 'note', more: Pick<Outgoing, 'answers_id' | 'file'> = {}) {
+export function send(conversationId: string, text: string, kind: 'reply' | 'note', more: Pick<Outgoing, 'answers_id' | 'file' | 'location' | 'contact'> = {}) {
   const item: Outgoing = {
     draft_key: crypto.randomUUID(),
     conversation_id: conversationId,
@@ -91,7 +105,15 @@ async function deliver(item: Outgoing) {
     const message = await body(
       api.POST('/api/v1/conversations/{id}/messages', {
         params: { path: { id: item.conversation_id } },
-        body: { body: item.body, draft_key: item.draft_key, kind: item.kind, answers_id: item.answers_id, upload_id: item.file?.id },
+        body: {
+          body: item.body,
+          draft_key: item.draft_key,
+          kind: item.kind,
+          answers_id: item.answers_id,
+          upload_id: item.file?.id,
+          location: item.location,
+          contact: item.contact,
+        },
       }),
     )
     settle(message)

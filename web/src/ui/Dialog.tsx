@@ -28,6 +28,10 @@ export function Dialog({ open, onClose, title, description, children, wide }: Di
             event.preventDefault()
             ;(event.currentTarget as HTMLElement | null)?.focus()
           }}
+          // An open list within it is closed first.
+          onEscapeKeyDown={(event) => {
+            if ((event.target as Element).matches('[role=combobox][aria-expanded=true]')) event.preventDefault()
+          }}
           className={cx(
             // Focused itself only when what had the focus is gone: no ring around all of it.
             'appear fixed inset-x-4 top-[12vh] z-50 mx-auto max-h-[80vh] overflow-y-auto rounded bg-raised p-5 shadow-float outline-none focus-visible:outline-none',
