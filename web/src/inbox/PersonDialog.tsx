@@ -1,6 +1,7 @@
 // Sends somebody's card: of a person that we know, or of one who is typed in.
 import { Plus, X } from 'lucide-react'
 import { type KeyboardEvent, useId, useMemo, useState } from 'react'
+import type { Conversation } from '@/api/model'
 import { contactQuery, queries } from '@/api/queries'
 import { useTranslation } from '@/i18n'
 import { complain } from '@/shell/complaints'
@@ -9,7 +10,7 @@ import { Avatar } from '@/ui/Avatar'
 import { Button, IconButton } from '@/ui/Button'
 import { cx } from '@/ui/cx'
 import { Field, Input } from '@/ui/Field'
-import { type Known, peopleWeKnow, phoneOf, search } from './people'
+import { everybody, type Known, phoneOf, search } from './people'
 import { SendDialog } from './SendDialog'
 
 /** As the server takes them. */
@@ -92,10 +93,17 @@ export default function PersonDialog({ to, initial, onClose, onSend }: Props) {
   )
 }
 
+/** The conversations that any list holds. */
+function loaded(): Conversation[] {
+  return queries
+    .getQueriesData<{ pages: { items: Conversation[] }[] }>({ queryKey: ['conversations'] })
+    .flatMap(([, data]) => data?.pages.flatMap((page) => page.items) ?? [])
+}
+
 /** The name; while it is typed, people that we know by it. */
 function NameField({ to, name, onName, onTake }: { to: string; name: string; onName: (name: string) => void; onTake: (person: Known) => void }) {
   const { t } = useTranslation()
-  const people = useMemo(() => peopleWeKnow(to), [to])
+  const people = useMemo(() => everybody(loaded(), to), [to])
   const [open, setOpen] = useState(false)
   const [at, setAt] = useState(-1)
   const listId = useId()

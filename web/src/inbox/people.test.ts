@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Known, phoneOf, search } from './people'
+import { everybody, type Known, phoneOf, search } from './people'
 
 describe('a number', () => {
   it.each([
@@ -9,6 +9,12 @@ describe('a number', () => {
   ])('%s', (text, phone) => expect(phoneOf(text)).toBe(phone))
 
   it.each(['', '1234', 'Ben', '+', '12345678901234567', '555x0107', '1+5550107'])('is none: “%s”', (text) => expect(phoneOf(text)).toBeNull())
+})
+
+it('everybody with a name is known once, by a number where there is one', () => {
+  const row = (id: string, name: string | null, address: string) => ({ contact: { id, name, address } })
+  const rows = [row('1', 'Ann', 'ann@example.com'), row('1', 'Ann', '+15550121'), row('2', null, '+15550122'), row('3', 'Eve', '+15550123'), row('4', 'The team', '123@g.us')]
+  expect(everybody(rows, '3')).toEqual([{ id: '1', name: 'Ann', address: '+15550121' }])
 })
 
 describe('people', () => {

@@ -1,6 +1,5 @@
-// People that we know, for a card: those of the conversations that are loaded.
+// People that we know, for a card, and their numbers.
 import type { Conversation } from '@/api/model'
-import { queries } from '@/api/queries'
 
 export interface Known {
   id: string
@@ -23,14 +22,12 @@ export function phoneOf(text: string): string | null {
 }
 
 /** Everybody with a name, once; without the one who would get the card. */
-export function peopleWeKnow(without: string): Known[] {
+export function everybody(conversations: Iterable<Pick<Conversation, 'contact'>>, without: string): Known[] {
   const known = new Map<string, Known>()
-  for (const [, data] of queries.getQueriesData<{ pages: { items: Conversation[] }[] }>({ queryKey: ['conversations'] })) {
-    for (const { contact } of data?.pages.flatMap((page) => page.items) ?? []) {
-      if (!contact.name || contact.id === without || contact.address?.endsWith('@g.us')) continue
-      const before = known.get(contact.id)
-      if (!before?.address?.startsWith('+')) known.set(contact.id, { id: contact.id, name: contact.name, address: contact.address })
-    }
+  for (const { contact } of conversations) {
+    if (!contact.name || contact.id === without || contact.address?.endsWith('@g.us')) continue
+    // By a number, where one of their conversations has one.
+    if (!known.get(contact.id)?.address?.startsWith('+')) known.set(contact.id, { id: contact.id, name: contact.name, address: contact.address })
   }
   return [...known.values()]
 }
