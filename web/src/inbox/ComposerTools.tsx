@@ -26,10 +26,12 @@ export interface SpecialTools {
   offered: boolean
   /** Whether a voice note can be begun. */
   speakable: boolean
-  /** Whether somebody has spoken here: the focus that was with them then comes back to where they began. */
-  spoke: boolean
+  /** What had the focus before somebody spoke, and has it again after. */
+  from: Element | null
   speak: () => void
   open: (kind: 'place' | 'person') => void
+  /** Whether a dialog is open. */
+  asking: boolean
   /** In the place of the words, while one speaks. */
   bar: ReactNode
   dialog: ReactNode
@@ -44,13 +46,16 @@ export function useSpecial(conversation: Conversation, { offered, empty, answers
   const voice = useVoice((state) => state[id])
   const able = useAble()
   const [asked, setAsked] = useState<Asked | null>(null)
-  const [spoke, setSpoke] = useState(false)
-  if (voice && !spoke) setSpoke(true)
+  const [from, setFrom] = useState<Element | null>(null)
   const speakable = offered && able && empty && !voice
   useEffect(() => {
     if (offered) void bringMore().catch(() => undefined)
   }, [offered])
   const speak = useCallback(() => {
+    const at = document.activeElement
+    setFrom(at)
+    // Nobody's, so that what is done next takes it.
+    if (at instanceof HTMLElement) at.blur()
     void begin(id)
     bringMore().catch(complain)
   }, [id])
@@ -70,9 +75,10 @@ export function useSpecial(conversation: Conversation, { offered, empty, answers
   return {
     offered,
     speakable,
-    spoke,
+    from,
     speak,
     open,
+    asking: asked !== null,
     bar: offered && voice && more ? (
       <more.VoiceBar
         conversationId={id}
@@ -133,6 +139,14 @@ export function Tools({ files, special }: { files: FilesOfDraft; special: Specia
   const { t } = useTranslation()
   const picker = useRef<HTMLInputElement>(null)
   const choose = () => picker.current?.click()
+  const trigger = useRef<HTMLButtonElement>(null)
+  const { asking } = special
+  useEffect(() => {
+    const button = trigger.current
+    if (!asking) return
+    // The menu's item that opened the dialog is gone when that is closed.
+    return () => void setTimeout(() => document.activeElement === document.body && button?.focus())
+  }, [asking])
   return (
     <>
       <input
@@ -147,7 +161,7 @@ export function Tools({ files, special }: { files: FilesOfDraft; special: Specia
         }}
       />
       {special.offered ? (
-        <Menu trigger={<IconButton label={t('composer.add')} icon={<Plus className="size-4" />} data-testid="attach" />}>
+        <Menu trigger={<IconButton ref={trigger} label={t('composer.add')} icon={<Plus className="size-4" />} data-testid="attach" />}>
           <MenuItem icon={<Paperclip className="size-4" />} onSelect={choose}>
             {t('composer.attach')}
           </MenuItem>
@@ -162,21 +176,23 @@ export function Tools({ files, special }: { files: FilesOfDraft; special: Specia
       ) : (
         <IconButton label={t('composer.attach')} icon={<Paperclip className="size-4" />} onClick={choose} />
       )}
-      {special.speakable && <Microphone back={special.spoke} onClick={special.speak} />}
+      {special.speakable && <Microphone from={special.from} onClick={special.speak} />}
     </>
   )
 }
 
-function Microphone({ back, onClick }: { back: boolean; onClick: () => void }) {
+function Microphone({ from, onClick }: { from: Element | null; onClick: () => void }) {
   const { t } = useTranslation()
   const button = useRef<HTMLButtonElement>(null)
   useEffect(() => {
-    if (!back) return
+    if (!from) return
     // After a dialog that asked has given the focus back, too.
     const timer = setTimeout(() => {
-      if (!document.activeElement || document.activeElement === document.body) button.current?.focus()
+      if (document.activeElement && document.activeElement !== document.body) return
+      const back = from instanceof HTMLElement && from !== document.body && from.isConnected ? from : button.current
+      back?.focus()
     })
     return () => clearTimeout(timer)
-  }, [back])
+  }, [from])
   return <IconButton ref={button} label={t('composer.record')} shortcut="V" icon={<Mic className="size-4" />} onClick={onClick} data-testid="record" />
 }

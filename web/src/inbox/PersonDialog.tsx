@@ -5,7 +5,7 @@ import type { Conversation } from '@/api/model'
 import { contactQuery, queries } from '@/api/queries'
 import { useTranslation } from '@/i18n'
 import { complain } from '@/shell/complaints'
-import { Address } from '@/ui/Address'
+import { Address, readable } from '@/ui/Address'
 import { Avatar } from '@/ui/Avatar'
 import { Button, IconButton } from '@/ui/Button'
 import { cx } from '@/ui/cx'
@@ -41,11 +41,11 @@ export default function PersonDialog({ to, initial, onClose, onSend }: Props) {
   const card = name.trim() && given.length > 0 && !faulty ? { name: name.trim(), phones: given } : null
   const take = (person: Known) => {
     setName(person.name)
-    setPhones([person.address?.startsWith('+') ? person.address : ''])
+    setPhones([person.address?.startsWith('+') ? readable(person.address) : ''])
     // All the numbers that we know of them, when they are there.
     queries.fetchQuery(contactQuery(person.id)).then((contact) => {
       const known = contact.identities.filter((identity) => identity.kind === 'phone').map((identity) => identity.address)
-      if (known.length > 0) setPhones(known.slice(0, PHONES_MAX))
+      if (known.length > 0) setPhones(known.slice(0, PHONES_MAX).map(readable))
     }, complain)
   }
   return (

@@ -82,7 +82,7 @@ export default function VoiceBar({ conversationId: id, voice, onSend }: Props) {
         {stage === 'recording' && <IconButton label={t('voice_note.pause')} icon={<Pause className="size-4" />} onClick={() => pause(id)} />}
         {stage === 'paused' && <IconButton label={t('voice_note.resume')} icon={<Mic className="size-4" />} onClick={() => resume(id)} data-first />}
         {speaking && (
-          <IconButton label={t('voice_note.stop')} shortcut="V" icon={<Square className="size-4" />} onClick={() => void stop(id)} data-first={stage === 'recording' || undefined} />
+          <IconButton label={t('voice_note.stop')} shortcut="V" icon={<Square className="size-3.5 fill-current" />} onClick={() => void stop(id)} data-first={stage === 'recording' || undefined} />
         )}
         {stage === 'refused' ? (
           <Button onClick={() => void begin(id)} data-first>

@@ -1,5 +1,5 @@
 // The microphone, as Opus in Ogg: what WhatsApp takes for a voice note. Loaded when somebody first wants to speak.
-import { BufferTarget, MediaStreamAudioTrackSource, OggOutputFormat, Output } from 'mediabunny'
+import { BufferTarget, MediaStreamAudioTrackSource, OggOutputFormat, Output, Quality } from 'mediabunny'
 import { startAudio } from '@/audio/context'
 import { loudness } from './voice-clock'
 
@@ -28,7 +28,12 @@ export async function record(microphone: MediaStream, told: Told): Promise<Recor
   if (!track) throw new DOMException('No sound in it.', 'NotFoundError')
   const target = new BufferTarget()
   const output = new Output({ format: new OggOutputFormat(), target })
-  const source = new MediaStreamAudioTrackSource(track, { codec: 'opus', bitrate: BITRATE })
+  const source = new MediaStreamAudioTrackSource(track, {
+    codec: 'opus',
+    quality: new Quality({ bitrate: BITRATE }),
+    // Whatever the microphone gives: Opus is made for this, and not every browser takes other rates.
+    transform: { sampleRate: 48_000, numberOfChannels: 1 },
+  })
   source.errorPromise.catch(told.ended)
   track.addEventListener('ended', told.ended)
   output.addAudioTrack(source)
