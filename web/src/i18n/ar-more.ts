@@ -309,7 +309,7 @@ const more = {
     discard_this: 'حذف الرسالة الصوتية',
     discard_title: 'هل تُحذف هذه الرسالة الصوتية؟',
     discard_help: 'ما قلته ({{length}}) غير محفوظ في مكان آخر.',
-    not_sent: 'لم تُرسل، وهي محفوظة هنا. {{why}}',
+    not_sent: 'لم تُرسل. {{why}}',
     trouble_denied: 'الميكروفون محظور.',
     trouble_denied_help: 'اسمح به عند القفل في شريط العنوان، ثم حاول ثانية.',
     trouble_missing: 'لا يوجد ميكروفون.',

@@ -297,7 +297,7 @@ const more = {
     discard_this: 'Discard the voice note',
     discard_title: 'Discard this voice note?',
     discard_help: 'What you spoke ({{length}}) is kept nowhere else.',
-    not_sent: 'Not sent, and kept here. {{why}}',
+    not_sent: 'Not sent. {{why}}',
     trouble_denied: 'The microphone is blocked.',
     trouble_denied_help: 'Allow it at the lock in the address bar, then try again.',
     trouble_missing: 'No microphone was found.',

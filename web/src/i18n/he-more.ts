@@ -300,7 +300,7 @@ const more = {
     discard_this: 'מחיקת ההודעה הקולית',
     discard_title: 'למחוק את ההודעה הקולית?',
     discard_help: 'מה שאמרתם ({{length}}) אינו שמור בשום מקום אחר.',
-    not_sent: 'לא נשלחה, ונשמרה כאן. {{why}}',
+    not_sent: 'לא נשלחה. {{why}}',
     trouble_denied: 'המיקרופון חסום.',
     trouble_denied_help: 'אשרו אותו במנעול שבשורת הכתובת ונסו שוב.',
     trouble_missing: 'לא נמצא מיקרופון.',

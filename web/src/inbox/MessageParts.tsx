@@ -58,7 +58,7 @@ export function CardView({ card }: { card: Card }) {
         href={`https://www.openstreetmap.org/?mlat=${card.latitude}&mlon=${card.longitude}#map=17/${card.latitude}/${card.longitude}`}
         target="_blank"
         rel="noreferrer"
-        className="flex items-center gap-2 rounded border px-2 py-1.5 text-sm hover:bg-hover"
+        className="flex items-center gap-2 rounded border border-line-strong px-2 py-1.5 text-sm hover:bg-hover"
         data-testid="place"
       >
         <MapPin className="size-4 shrink-0" aria-hidden />
@@ -72,7 +72,7 @@ export function CardView({ card }: { card: Card }) {
     )
   }
   return (
-    <div className="flex items-center gap-2 rounded border px-2 py-1.5 text-sm" data-testid="card">
+    <div className="flex items-center gap-2 rounded border border-line-strong px-2 py-1.5 text-sm" data-testid="card">
       <UserRound className="size-4 shrink-0" aria-hidden />
       <span className="min-w-0">
         <bdi className="block truncate font-medium">{card.name || t('message.person')}</bdi>

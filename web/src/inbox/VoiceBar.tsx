@@ -1,5 +1,5 @@
 // A voice note in the composer: it is spoken, listened to, and sent or thrown away. In the place of the words, and as tall.
-import { CircleAlert, LoaderCircle, Mic, MicOff, Pause, Play, SendHorizontal, Square, Trash2 } from 'lucide-react'
+import { CircleAlert, LoaderCircle, Mic, MicOff, Pause, Play, SendHorizontal, Square, Trash2, X } from 'lucide-react'
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from '@/i18n'
 import { duration, stopwatch } from '@/i18n/format'
@@ -77,7 +77,11 @@ export default function VoiceBar({ conversationId: id, voice, onSend }: Props) {
         {stage === 'ready' && trouble && <WentWrong trouble={trouble} />}
       </div>
       <div className="flex items-center gap-2 px-1.5 pb-1.5">
-        <IconButton label={t('voice_note.discard')} shortcut="Esc" icon={<Trash2 className="size-4" />} disabled={stage === 'finishing'} onClick={leave} />
+        {stage === 'asking' || stage === 'refused' ? (
+          <IconButton label={t('common.cancel')} shortcut="Esc" icon={<X className="size-4" />} onClick={leave} />
+        ) : (
+          <IconButton label={t('voice_note.discard')} shortcut="Esc" icon={<Trash2 className="size-4" />} disabled={stage === 'finishing'} onClick={leave} />
+        )}
         <span className="min-w-0 flex-1" />
         {stage === 'recording' && <IconButton label={t('voice_note.pause')} icon={<Pause className="size-4" />} onClick={() => pause(id)} />}
         {stage === 'paused' && <IconButton label={t('voice_note.resume')} icon={<Mic className="size-4" />} onClick={() => resume(id)} data-first />}
