@@ -6,6 +6,8 @@ import { defineConfig } from 'vitest/config'
 
 const server = process.env.SWITCHBOARD_URL ?? 'http://127.0.0.1:5000'
 
+const MEDIABUNNY = '/*! With Mediabunny 1, (c) Vanilagy and contributors, MPL-2.0; source: https://github.com/Vanilagy/mediabunny */'
+
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
@@ -22,6 +24,8 @@ export default defineConfig({
       // The staff app, and the demo page for everybody else: neither loads the other.
       input: ['index.html', 'try.html'],
       output: {
+        // Its licence asks that whoever gets it is told where its source is; the rest of the file is ours or asks for less.
+        postBanner: (chunk) => (chunk.moduleIds.some((id) => id.includes('node_modules/mediabunny/')) ? MEDIABUNNY : ''),
         // A few files that change rarely, instead of one for each icon.
         codeSplitting: {
           groups: [

@@ -261,13 +261,13 @@ test('what is refused comes back to where it was made', async (browser) => {
   await asChat(page)
   await into(page)
   await page.route(/\/api\/v1\/conversations\/[0-9a-f-]+\/messages/, (route) =>
-    route.request().method() === 'GET' ? route.fallback() : route.fulfill({ status: 409, json: { code: 'outbox_full', title: 'Too much waits', detail: 'Too much waits to be sent.', status: 409 } }),
+    route.request().method() === 'GET' ? route.fallback() : route.fulfill({ status: 409, json: { code: 'outbox_full', title: 'Conflict', detail: '800 messages wait already.', status: 409 } }),
   )
   const dialog = await attach(page, 'Send a place')
   await dialog.getByRole('textbox', { name: 'Where' }).fill('52.5163, 13.3777')
   await dialog.getByRole('textbox', { name: 'Name' }).fill('Gate 7')
   await page.keyboard.press('Enter')
-  await page.getByTestId('outgoing').getByText('Too much waits').waitFor()
+  await page.getByTestId('outgoing').getByText('As many messages as may wait').waitFor()
   await page.getByTestId('outgoing').getByTestId('place').waitFor()
   await shoot(page, 'place-not-taken-1440')
   await page.reload()
@@ -281,7 +281,7 @@ test('what is refused comes back to where it was made', async (browser) => {
   await spoken(page)
   await page.keyboard.press('Control+Enter')
   const voice = page.getByTestId('outgoing').filter({ hasText: 'Voice note' })
-  await voice.getByText('Too much waits').waitFor()
+  await voice.getByText('As many messages as may wait').waitFor()
   await shoot(page, 'speaking-not-taken-1440')
   await voice.getByRole('button', { name: 'Take back' }).click()
   await bar(page, 'ready').waitFor()

@@ -26,6 +26,7 @@ const en = {
     not_found: 'This is not here any more.',
     not_linked: 'No account is linked. Link one first.',
     already_linked: 'This number is linked already. Unlink it first.',
+    outbox_full: 'As many messages as may wait for this WhatsApp number wait already. Look under Channels why they do, then try again.',
     too_many_sessions: 'There are as many WhatsApp numbers as there can be. Link one of them anew instead.',
     no_page: 'There is no such page',
     no_page_action: 'To the inbox',
