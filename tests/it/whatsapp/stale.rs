@@ -164,8 +164,7 @@ async fn item(world: &World, name: &str, hold: &Hold) -> Due {
         body: "Until five.".to_owned(),
         key: "draft".to_owned(),
         kind: DraftKind::Reply,
-        answers_id: None,
-        upload_id: None,
+        ..Draft::default()
     };
     reply(hub, &mia.principal, chat.unwrap(), &draft).await.unwrap();
     let item = hold.due(hub).await.unwrap().remove(0);
