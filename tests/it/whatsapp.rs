@@ -102,23 +102,23 @@ impl Shift {
 
     /// Until it has said twice that it lives: a round of its own lies between.
     async fn until_at_work(&self, shop: &Shop) {
-        let mut admin = shop.admin().await;
-        let wait = async {
-            for _ in 0..2 {
-                let now = sqlx::query_scalar("SELECT now()::text");
-                let now: String = now.fetch_one(&mut admin).await.unwrap();
-                let beats = "SELECT seen_at > $2::timestamptz FROM shard_workers WHERE name = $1";
-                loop {
-                    let beaten = sqlx::query_scalar(beats).bind(self.name()).bind(&now);
-                    if beaten.fetch_optional(&mut admin).await.unwrap() == Some(true) {
-                        break;
-                    }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            }
-        };
-        let waited = tokio::time::timeout(PATIENCE, wait).await;
-        assert!(waited.is_ok(), "{} is not at work", self.name);
+        for _ in 0..2 {
+            let beaten = tokio::time::timeout(PATIENCE, self.beat(&mut shop.admin().await)).await;
+            assert!(beaten.is_ok(), "{} is not at work", self.name);
+        }
+    }
+
+    /// Its next heartbeat.
+    async fn beat(&self, admin: &mut PgConnection) {
+        let now = sqlx::query_scalar("SELECT now()::text");
+        let now: String = now.fetch_one(&mut *admin).await.unwrap();
+        let seen = "SELECT seen_at > $2::timestamptz FROM shard_workers WHERE name = $1";
+        let mut is_seen = Some(false);
+        while is_seen != Some(true) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let seen = sqlx::query_scalar(seen).bind(self.name()).bind(&now);
+            is_seen = seen.fetch_optional(&mut *admin).await.unwrap();
+        }
     }
 
     /// As a deploy does.

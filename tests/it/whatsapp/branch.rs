@@ -82,9 +82,10 @@ impl Branch {
 
 impl Shop {
     /// Until each of so many sessions is connected, and with one of these workers.
-    pub(super) async fn until_all_with(&self, count: i64, workers: &[&str]) {
+    pub(super) async fn until_all_with(&self, count: usize, workers: &[&str]) {
         let workers: Vec<String> = workers.iter().map(|name| (*name).to_owned()).collect();
         let mut admin = self.admin().await;
+        let count = i64::try_from(count).unwrap();
         let mut seen = 0;
         let wait = async {
             while seen != count {
@@ -101,23 +102,22 @@ impl Shop {
 
     /// Everything that staff said is where it should be.
     pub(super) async fn until_all_delivered(&self) {
-        let mut admin = self.admin().await;
-        let mut open: Vec<String> = Vec::new();
-        let wait = async {
-            loop {
-                let rows = sqlx::query_scalar(
-                    "SELECT concat_ws(' ', m.body, m.state, m.failure_code, o.state, o.tries, o.last_error, o.wire_id)
-                     FROM messages m LEFT JOIN session_outbox o ON o.tenant_id = m.tenant_id AND o.message_id = m.id
-                     WHERE m.direction = 'out' AND m.state NOT IN ('delivered', 'read') ORDER BY m.id",
-                );
-                open = rows.fetch_all(&mut admin).await.unwrap();
-                if open.is_empty() {
-                    return;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        let waited = tokio::time::timeout(super::PATIENCE, wait).await;
-        assert!(waited.is_ok(), "not delivered: {open:#?}");
+        let mut open = self.undelivered().await;
+        let deadline = tokio::time::Instant::now() + super::PATIENCE;
+        while !open.is_empty() {
+            assert!(tokio::time::Instant::now() < deadline, "not delivered: {open:#?}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            open = self.undelivered().await;
+        }
+    }
+
+    /// What staff said and no customer's client has reported on, and how it fares.
+    async fn undelivered(&self) -> Vec<String> {
+        let rows = sqlx::query_scalar(
+            "SELECT concat_ws(' ', m.body, m.state, m.failure_code, o.state, o.tries, o.last_error, o.wire_id)
+             FROM messages m LEFT JOIN session_outbox o ON o.tenant_id = m.tenant_id AND o.message_id = m.id
+             WHERE m.direction = 'out' AND m.state NOT IN ('delivered', 'read') ORDER BY m.id",
+        );
+        rows.fetch_all(&mut self.admin().await).await.unwrap()
     }
 }

@@ -7,7 +7,7 @@ use hub::session::Observed;
 use secrecy::ExposeSecret as _;
 
 use super::outbound::{asked, say, until_state};
-use super::{PATIENCE, Shift, Shop, here, patience};
+use super::{Shift, Shop, here, patience};
 use crate::fleet::rounds;
 use crate::proxy::Proxy;
 
@@ -71,17 +71,7 @@ async fn a_frozen_worker_is_replaced_and_writes_nothing_when_it_thaws() {
         let seen = shop.whatsapp.effects(0).last().map_or(0, |effect| effect.number);
         texts.push(format!("{round}. {LONG}"));
         let reply = say(&shop, &mia, conversation, &texts[round]).await;
-        let types = || {
-            let new = shop.whatsapp.effects(seen).into_iter();
-            new.filter(|effect| effect.kind == "chatstate" && effect.data["phone"] == here().to_string())
-                .count()
-        };
-        let typing = async {
-            while types() == 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, typing).await.expect("typing");
+        shop.until_typing(seen).await;
         owner.shift.process.freeze();
         let in_hand = "SELECT count(*) FROM session_outbox WHERE state = 'ready' AND tries = 0";
         assert_eq!(shop.count(in_hand).await, 1, "typed, and not sent");

@@ -18,7 +18,7 @@ async fn a_new_worker_gets_idle_numbers_until_the_shares_are_even() {
     let shop = Shop::open().await;
     let first = Shift::start(&shop).await;
     let branches = Branch::open_all(&shop, ALL).await;
-    shop.until_all_with(ALL as i64, &[first.name()]).await;
+    shop.until_all_with(ALL, &[first.name()]).await;
     let busy: Vec<_> = branches[..BUSY]
         .iter()
         .map(|branch| branch.session.uuid())
@@ -33,16 +33,16 @@ async fn a_new_worker_gets_idle_numbers_until_the_shares_are_even() {
     for shift in [&first, &second] {
         shift.until_at_work(&shop).await;
     }
-    shop.until_all_with(ALL as i64, &[first.name()]).await;
+    shop.until_all_with(ALL, &[first.name()]).await;
     // As if the first one had had them for long.
     let settle = "UPDATE shards SET settled_at = now() WHERE owner IS NOT NULL";
     sqlx::raw_sql(settle).execute(&mut admin).await.unwrap();
-    shop.until_all_with(MOVED as i64, &[second.name()]).await;
+    shop.until_all_with(MOVED, &[second.name()]).await;
     for shift in [&first, &second] {
         shift.until_at_work(&shop).await;
     }
-    shop.until_all_with(MOVED as i64, &[second.name()]).await;
-    shop.until_all_with((ALL - MOVED) as i64, &[first.name()]).await;
+    shop.until_all_with(MOVED, &[second.name()]).await;
+    shop.until_all_with(ALL - MOVED, &[first.name()]).await;
     let moved: Vec<SessionId> = sqlx::query_scalar("SELECT id FROM sessions WHERE worker = $1")
         .bind(second.name())
         .fetch_all(&mut admin)

@@ -16,7 +16,7 @@ use hub::testing::SignedIn;
 
 use super::branch::Branch;
 use super::outbound::{asked, say, until_state};
-use super::{Shop, here, patience};
+use super::{PATIENCE, Shop, here, patience};
 
 /// Nobody has this number on WhatsApp.
 const NOBODY: &str = "+15550177";
@@ -58,6 +58,16 @@ impl Shop {
     async fn until_paused(&self, scope: Scope) -> Session {
         let paused = |session: &Session| session.pause_scope == Some(scope);
         self.until_session("paused", paused).await
+    }
+
+    /// Until somebody of ours is seen typing, after the effect with this number.
+    pub(super) async fn until_typing(&self, after: u64) {
+        let types = |effect: &fake_wa::Effect| effect.kind == "chatstate";
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while !self.whatsapp.effects(after).iter().any(types) {
+            assert!(tokio::time::Instant::now() < deadline, "nobody types");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// How often the network saw something of ours.

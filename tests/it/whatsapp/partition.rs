@@ -1,13 +1,11 @@
 //! One worker is cut off from a store: it lets go in time, or goes on without.
 
-use std::time::Duration;
-
 use hub::message::State;
 use secrecy::ExposeSecret as _;
 
 use super::branch::Branch;
 use super::outbound::{asked, say, until_state};
-use super::{PATIENCE, Shift, Shop, here, patience};
+use super::{Shift, Shop, here, patience};
 use crate::fleet::rounds;
 use crate::proxy::{Proxy, Way};
 
@@ -31,8 +29,7 @@ async fn a_worker_that_hears_nothing_of_postgres_hangs_up_before_another_may_com
     let shop = Shop::open().await;
     let mut owner = start(&shop).await;
     let branches = Branch::open_all(&shop, MANY).await;
-    let count = i64::try_from(MANY).unwrap();
-    shop.until_all_with(count, &[owner.0.name()]).await;
+    shop.until_all_with(MANY, &[owner.0.name()]).await;
     let mut desks = Vec::new();
     for branch in &branches[..TALKING] {
         desks.push(branch.asked(&shop).await);
@@ -46,13 +43,7 @@ async fn a_worker_that_hears_nothing_of_postgres_hangs_up_before_another_may_com
         for (_, staff, conversation) in &desks {
             say(&shop, staff, *conversation, &texts[round]).await;
         }
-        let typing = async {
-            let types = |effect: &fake_wa::Effect| effect.kind == "chatstate";
-            while !shop.whatsapp.effects(seen).iter().any(types) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, typing).await.expect("typing");
+        shop.until_typing(seen).await;
         owner.1.set(Way::Frozen);
         let mut asked = Vec::new();
         for ((customer, ..), branch) in desks.iter().zip(&branches) {
@@ -61,7 +52,7 @@ async fn a_worker_that_hears_nothing_of_postgres_hangs_up_before_another_may_com
                 .await;
             asked.push((customer, id.unwrap()));
         }
-        shop.until_all_with(count, &[heir.0.name()]).await;
+        shop.until_all_with(MANY, &[heir.0.name()]).await;
         for (customer, id) in &asked {
             customer.ticked(id, "delivered", patience()).await.unwrap();
         }

@@ -103,7 +103,7 @@ async fn owners(shop: &Shop) -> Vec<(String, i64)> {
 }
 
 /// Each round both workers are replaced, one after the other: a new one comes, an old one goes.
-async fn deploy(shop: &Shop, mut on_duty: [Shift; 2], sessions: i64) -> [Shift; 2] {
+async fn deploy(shop: &Shop, mut on_duty: [Shift; 2], sessions: usize) -> [Shift; 2] {
     for round in 0..rounds(2) {
         let before = owners(shop).await;
         for place in &mut on_duty {

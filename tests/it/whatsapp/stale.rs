@@ -106,7 +106,7 @@ const WRITES: &[(&str, Deed)] = &[
         Box::pin(async move {
             let pause = Pause {
                 scope: Scope::All,
-                until: hub.clock.now().after(Duration::from_secs(60)),
+                until: hub.clock.now().after(Duration::from_mins(1)),
                 reason: "too_fast",
             };
             hold.pause(hub, pause).await
