@@ -26,7 +26,7 @@ use crate::ids::{CallId, ConversationId, MessageId};
 
 pub(crate) use append::word_for;
 pub use append::{NewMessage, append};
-pub use begin::{FirstWord, begin};
+pub use begin::{FirstWord, Nothing, begin};
 pub use card::{Card, Location, Person};
 pub(crate) use change::{Signer, Target, react, reword, take_back};
 pub use chat::{delete, edit, set_reaction};

@@ -1,6 +1,7 @@
 //! The first word to somebody by their number: who they are, the conversation with them and the message are one transaction.
 
-use serde::Deserialize;
+use serde::de::{Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use super::reply::{IN_FLIGHT, check, say_in};
 use super::{Draft, Message};
@@ -23,6 +24,31 @@ pub struct FirstWord {
     pub body: String,
     /// The browser's own key of this draft: the same again is the same message.
     pub draft_key: String,
+    /// What a draft has besides.
+    #[serde(
+        default,
+        rename = "location",
+        alias = "contact",
+        alias = "upload_id",
+        alias = "answers_id"
+    )]
+    #[schema(ignore)]
+    pub more: Nothing,
+}
+
+/// What there is nothing of yet, in words: only in a conversation there is more than text.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nothing;
+
+impl<'de> Deserialize<'de> for Nothing {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        match Option::<IgnoredAny>::deserialize(from)? {
+            None => Ok(Self),
+            Some(_) => Err(D::Error::custom(
+                "the first message to somebody is text alone; send this in their conversation afterwards",
+            )),
+        }
+    }
 }
 
 /// Says it, in the conversation with them or in a new one; with `false` when the same draft was said already.

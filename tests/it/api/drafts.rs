@@ -59,13 +59,16 @@ async fn a_place_or_a_card_is_refused_in_words_where_it_cannot_be_sent() {
         assert!(problem["detail"].as_str().unwrap().contains(word), "{problem}");
     }
     // A first word is one.
-    let mut first =
-        json!({ "inbox_id": rows.id("inboxes"), "address": "+15550104", "body": "", "draft_key": "two" });
-    first["location"] = place;
-    let (status, problem) = desk.post("/conversations", first).await;
-    assert_eq!(
-        (status, &problem["errors"][0]["field"]),
-        (422, &json!("location")),
-        "{problem}"
-    );
+    for (field, value) in [("location", place), ("contact", card)] {
+        let mut first =
+            json!({ "inbox_id": rows.id("inboxes"), "address": "+15550104", "body": "", "draft_key": "two" });
+        first[field] = value;
+        let (status, problem) = desk.post("/conversations", first).await;
+        let fault = &problem["errors"][0];
+        assert_eq!((status, &fault["field"]), (422, &json!(field)), "{problem}");
+        assert!(
+            fault["message"].as_str().unwrap().contains("text alone"),
+            "{problem}"
+        );
+    }
 }

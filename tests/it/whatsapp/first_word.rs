@@ -1,6 +1,6 @@
 //! The first word is ours: staff write to somebody who never wrote, within what a number may.
 
-use hub::message::{self, FirstWord, Message, State};
+use hub::message::{self, FirstWord, Message, Nothing, State};
 use hub::role::Role;
 use hub::testing::SignedIn;
 
@@ -14,6 +14,7 @@ impl Shop {
             address: to.to_owned(),
             body: body.to_owned(),
             draft_key: body.to_owned(),
+            more: Nothing,
         };
         let (message, is_new) = message::begin(&self.world.hub, &by.principal, &word)
             .await
