@@ -123,6 +123,21 @@ test('speaking: what could not be sent is kept, and so is what is left behind', 
     await shoot(page, 'speaking-not-sent-1440')
     assert.deepEqual(await axe(page), [])
     await page.unroute(/\/api\/v1\/uploads/)
+    let goOn
+    const held = new Promise((resolve) => (goOn = resolve))
+    await page.route(/\/api\/v1\/uploads/, async (route) => {
+      await held
+      await route.continue().catch(() => undefined)
+    })
+    await page.getByRole('button', { name: 'Send', exact: true }).click()
+    await bar(page, 'sending').waitFor()
+    await page.getByRole('progressbar', { name: 'The voice note is on its way' }).waitFor()
+    await shoot(page, 'speaking-sending-1440')
+    assert.deepEqual(await axe(page), [])
+    await page.getByTestId('voice').getByRole('button', { name: 'Cancel' }).click()
+    await bar(page, 'ready').waitFor()
+    assert.deepEqual(asked, [])
+    goOn()
     await page.getByRole('button', { name: 'Send', exact: true }).click()
     await eventually('the second try goes out', () => asked.some((each) => each.upload_id))
     assert.deepEqual(page.faults, [])

@@ -10,7 +10,7 @@ import { Confirm } from '@/ui/Dialog'
 import { Kbd, MOD } from '@/ui/Kbd'
 import { useProblem } from '@/ui/State'
 import { useNow } from '@/ui/useNow'
-import { begin, discard, pause, resume, stop, type Take, type Trouble, type Voice, watch } from './voice'
+import { begin, discard, hold, pause, resume, stop, type Take, type Trouble, type Voice, watch } from './voice'
 import { countDown, elapsed } from './voice-clock'
 import { LiveWave, StillWave } from './Wave'
 
@@ -33,6 +33,7 @@ export default function VoiceBar({ conversationId: id, voice, onSend }: Props) {
 
   const leave = () => {
     if (stage === 'finishing') return
+    if (stage === 'sending') return hold(id)
     if (elapsed(clock, Date.now()) < ASKED_FROM_MS) return discard(id)
     // Nobody is recorded while they decide.
     pause(id)
@@ -77,7 +78,7 @@ export default function VoiceBar({ conversationId: id, voice, onSend }: Props) {
         {stage === 'ready' && trouble && <WentWrong trouble={trouble} />}
       </div>
       <div className="flex items-center gap-2 px-1.5 pb-1.5">
-        {stage === 'asking' || stage === 'refused' ? (
+        {stage === 'asking' || stage === 'refused' || stage === 'sending' ? (
           <IconButton label={t('common.cancel')} shortcut="Esc" icon={<X className="size-4" />} onClick={leave} />
         ) : (
           <IconButton label={t('voice_note.discard')} shortcut="Esc" icon={<Trash2 className="size-4" />} disabled={stage === 'finishing'} onClick={leave} />

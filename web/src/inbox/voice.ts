@@ -170,6 +170,11 @@ export function discard(conversation: string) {
   forget(conversation)
 }
 
+/** Stops one that is on its way; it is there again. */
+export function hold(conversation: string) {
+  uploads.get(conversation)?.abort()
+}
+
 const uploads = new Map<string, AbortController>()
 /** What went out a moment ago, by the file that it became: to have it again when it is taken back. */
 const gone = new Map<string, Take>()
@@ -185,15 +190,15 @@ export async function sendVoice(conversation: string, answersId?: string): Promi
   change(conversation, { stage: 'sending', share: 0, trouble: null })
   try {
     const upload = await putIn(take.sound, 'voice.ogg', (share) => change(conversation, { share }), way.signal, { voiceMs: take.ms })
-    if (way.signal.aborted) return false
+    if (way.signal.aborted) throw new Error('held back')
     gone.set(upload.id, take)
     if (gone.size > GONE_MAX) gone.delete(gone.keys().next().value ?? '')
     send(conversation, '', 'reply', { file: { id: upload.id, name: '', voiceMs: take.ms }, answers_id: answersId })
     forget(conversation)
     return true
   } catch (error) {
-    if (way.signal.aborted) return false
-    change(conversation, { stage: 'ready', trouble: error instanceof ApiError ? error : 'broken' })
+    const trouble = error instanceof ApiError ? error : 'broken'
+    change(conversation, { stage: 'ready', trouble: way.signal.aborted ? null : trouble })
     return false
   } finally {
     uploads.delete(conversation)
