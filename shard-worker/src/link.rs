@@ -26,7 +26,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hub::Hub;
 use hub::session::Hold;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use whatsapp_rust::Client;
 use whatsapp_rust::bot::Bot;
@@ -39,7 +39,7 @@ use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 pub(crate) use order::Sent;
 
 use commit::Commit;
-use events::{Answers, Sorter, Verdict};
+use events::{Answers, Report, Sorter, Verdict};
 use store::Store;
 use transport::Fenced;
 
@@ -125,6 +125,8 @@ pub(crate) struct Link {
     answers: Arc<Answers>,
     verdict: Arc<Verdict>,
     ended: CancellationToken,
+    /// What waits to be written down, for who has to know that it is.
+    reports: mpsc::Sender<Report>,
     /// Whether groups come in.
     groups: Arc<AtomicBool>,
     /// Where files of ours are read from.
@@ -179,7 +181,7 @@ impl Link {
         client.enable_auto_reconnect.store(is_pairing, Ordering::Relaxed);
         client.subscribe_handler(sorter).detach();
         let reports = events::write_reports(hub.clone(), hold.clone(), store, sorted.reports);
-        // It ends with the client, which holds its other end.
+        // It ends with the client and the link, which hold its other end.
         hub.tasks.spawn_supporter("session.reports", reports);
         let ended = CancellationToken::new();
         let end = ended.clone().drop_guard();
@@ -191,6 +193,7 @@ impl Link {
             client,
             answers: sorted.answers,
             verdict: sorted.verdict,
+            reports: sorted.marks,
             ended,
             groups,
             storage: hub.config.calls.storage.clone(),
@@ -243,11 +246,16 @@ impl Link {
         }
     }
 
-    /// Disconnects in good order: what is buffered is written, what was taken is acknowledged.
+    /// Disconnects in good order: what is buffered is written, what was taken is acknowledged, ticks are written down.
     pub(crate) async fn close(&self) {
         let closed = async {
             self.client.disconnect().await;
             self.ended.cancelled().await;
+            let (mark, passed) = oneshot::channel();
+            if self.reports.send(Report::Mark(mark)).await.is_ok() {
+                // An error as it is dropped, which is all there is to say.
+                passed.await.ok();
+            }
         };
         if tokio::time::timeout(CLOSING_LIMIT, closed).await.is_err() {
             self.client.signal_shutdown_sync();

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::contact::{self, IdentityKind};
 use crate::conversation;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::ids::{ContactId, ConversationId, InboxId, JobId, MessageId, SubmissionId, TenantId};
 use crate::inbox::Channel;
 use crate::job::Work as _;
@@ -27,6 +27,9 @@ use super::ProcessSubmission;
 /// Submissions of one transaction, besides those that are claimed: bounds how long the tenant's feed is locked.
 const TAKEN_ALONG_MAX: i64 = 100;
 
+/// How often all of them are tried together.
+const TRIES: u32 = 3;
+
 struct Waiting {
     id: SubmissionId,
     inbox: InboxId,
@@ -37,8 +40,23 @@ struct Waiting {
 /// Works in all that waits of the tenant; marks the jobs done. Answers which.
 ///
 /// # Errors
-/// When one of them cannot be worked in; then none was.
+/// When one of them cannot be worked in; then none was. What passes by itself, such as a row that somebody held for too
+/// long, is tried again first: one by one, they would not be in their order.
 pub async fn process_together(hub: &Hub, tenant: TenantId) -> Result<Vec<JobId>> {
+    let mut tries = 1;
+    loop {
+        match try_together(hub, tenant).await {
+            Err(Error::Database(fault)) if tries < TRIES && error::passes(&fault) => {
+                tracing::info!(tenant.id = %tenant, error = %fault, "Submissions are tried together again");
+            }
+            Err(Error::Stale) if tries < TRIES => {}
+            done => return done,
+        }
+        tries += 1;
+    }
+}
+
+async fn try_together(hub: &Hub, tenant: TenantId) -> Result<Vec<JobId>> {
     let mut tx = hub.db.tenant(tenant).await?;
     let waiting = take(&mut tx).await?;
     if waiting.is_empty() {
@@ -54,31 +72,35 @@ pub async fn process_together(hub: &Hub, tenant: TenantId) -> Result<Vec<JobId>>
 
 /// Locks job and submission of each. Batches of a tenant go one after the other, whoever works on them: two that met the
 /// same strangers in another order would lock each other out.
+///
+/// The turn is a statement of its own, so that the next one sees what was committed while we waited. That one chooses before
+/// it locks, and waits for who is claiming one of them: skipped, what came after it would be worked in before it.
 async fn take(tx: &mut Tx) -> Result<Vec<Waiting>> {
     let tenant = tx.tenant().uuid();
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock($1)",
+        tenant.as_u64_pair().1.cast_signed()
+    )
+    .execute(&mut **tx)
+    .await?;
     let rows = sqlx::query!(
-        r#"WITH turn AS MATERIALIZED (
-             SELECT pg_advisory_xact_lock($3) IS NULL AS never
-         ), claimed AS (
-             SELECT j.id FROM turn CROSS JOIN jobs j
-             WHERE j.tenant_id = $1 AND j.kind = $5 AND j.state = 'running' AND j.attempts = 1 AND j.crashes = 0
-             FOR UPDATE OF j
-         ), ready AS (
-             SELECT j.id FROM turn CROSS JOIN jobs j
-             WHERE j.tenant_id = $1 AND j.queue = $4 AND j.kind = $5 AND j.state = 'ready' AND j.priority = $6
-               AND j.attempts = 0 AND j.run_at <= now()
-             ORDER BY j.run_at LIMIT $2
-             FOR UPDATE OF j SKIP LOCKED
-         )
-         SELECT s.id AS "id!", s.inbox_id AS "inbox!: InboxId", s.body AS "body!", s.received_at AS "received_at!"
-         FROM (SELECT id FROM claimed UNION ALL SELECT id FROM ready) AS job
+        r#"SELECT s.id AS "id!", s.inbox_id AS "inbox!: InboxId", s.body AS "body!", s.received_at AS "received_at!"
+         FROM (
+             SELECT id FROM jobs
+             WHERE tenant_id = $1 AND kind = $4 AND state = 'running' AND attempts = 1 AND crashes = 0
+             UNION ALL
+             (SELECT id FROM jobs
+              WHERE tenant_id = $1 AND queue = $3 AND kind = $4 AND state = 'ready' AND priority = $5 AND attempts = 0
+                AND run_at <= now()
+              ORDER BY run_at LIMIT $2)
+         ) AS job
+         JOIN jobs j ON j.tenant_id = $1 AND j.id = job.id
          JOIN submissions s ON s.tenant_id = $1 AND s.id = job.id
          WHERE s.processed_at IS NULL
          ORDER BY s.received_at, s.id
-         FOR UPDATE OF s"#,
+         FOR UPDATE OF j, s"#,
         tenant,
         TAKEN_ALONG_MAX,
-        tenant.as_u64_pair().1.cast_signed(),
         ProcessSubmission::QUEUE.as_str(),
         ProcessSubmission::KIND,
         ProcessSubmission::PRIORITY

@@ -30,6 +30,10 @@ const NEWS_MAX: usize = 64;
 /// never in here.
 const REPORTS_MAX: usize = 4_096;
 
+/// How often a tick is tried to be written down, and how long after one another.
+const TICK_TRIES: u32 = 20;
+const TICK_AGAIN_AFTER: Duration = Duration::from_millis(250);
+
 /// Sorts events.
 pub(super) struct Sorter {
     news: mpsc::Sender<News>,
@@ -88,12 +92,16 @@ pub(super) enum Report {
     Typing { chat: Jid, doing: &'static str },
     /// That somebody has their chats open, or not any more.
     Presence { who: Jid, online: bool },
+    /// Nothing: whoever is told has all before it behind them.
+    Mark(oneshot::Sender<()>),
 }
 
 /// The ends of a sorter.
 pub(super) struct Sorted {
     pub(super) news: mpsc::Receiver<News>,
     pub(super) reports: mpsc::Receiver<Report>,
+    /// The other end, for marks.
+    pub(super) marks: mpsc::Sender<Report>,
     pub(super) answers: Arc<Answers>,
     pub(super) verdict: Arc<Verdict>,
 }
@@ -103,6 +111,7 @@ impl Sorter {
         let (news, heard) = mpsc::channel(NEWS_MAX);
         let (reports, reported) = mpsc::channel(REPORTS_MAX);
         let (answers, verdict) = (Arc::<Answers>::default(), Arc::<Verdict>::default());
+        let marks = reports.clone();
         let sorter = Self {
             news,
             reports,
@@ -112,6 +121,7 @@ impl Sorter {
         let sorted = Sorted {
             news: heard,
             reports: reported,
+            marks,
             answers,
             verdict,
         };
@@ -269,7 +279,7 @@ fn code_refusal(error: &PairingCodeError) -> &'static str {
     }
 }
 
-/// Writes ticks down, in their order, and tells screens the rest, until the connection is gone.
+/// Writes ticks down, in their order, and tells screens the rest, until the link is gone.
 pub(super) async fn write_reports(
     hub: Hub,
     hold: Hold,
@@ -278,11 +288,13 @@ pub(super) async fn write_reports(
 ) {
     while let Some(report) = reports.recv().await {
         let done = match &report {
+            // By being dropped.
+            Report::Mark(_told) => Ok(()),
             Report::Tick {
                 chat,
                 wire_ids,
                 state,
-            } => tick(&hub, &hold, &store, chat, wire_ids, *state).await,
+            } => tick(&hub, &hold, &store, (chat, wire_ids, *state)).await,
             Report::Typing { chat, doing } => {
                 let doing = *doing;
                 let told = |conversation_id| Signal::ContactTyping {
@@ -315,16 +327,22 @@ pub(super) async fn write_reports(
     }
 }
 
+/// The network has been told that we have it and will not say it again, so a database that is busy is asked again.
 async fn tick(
     hub: &Hub,
     hold: &Hold,
     store: &Store,
-    chat: &Jid,
-    wire_ids: &[String],
-    state: State,
+    (chat, wire_ids, state): (&Jid, &[String], State),
 ) -> hub::Result<()> {
     for name in names_of(store, chat).await {
-        hold.report(hub, &name, wire_ids, state).await?;
+        let mut tries = 0;
+        while let Err(fault) = hold.report(hub, &name, wire_ids, state).await {
+            tries += 1;
+            if tries == TICK_TRIES || matches!(fault, hub::Error::Stale) {
+                return Err(fault);
+            }
+            tokio::time::sleep(TICK_AGAIN_AFTER).await;
+        }
     }
     Ok(())
 }
