@@ -43,14 +43,14 @@ mod tests {
     fn a_card_cannot_say_more_than_a_name_and_numbers() {
         let card = write(
             "Ben; of \"A, B\\C\"\r\nTEL:+1",
-            &["+15550107".to_owned(), "+4930901820".to_owned()],
+            &["+15550107".to_owned(), "+15550108".to_owned()],
         );
         let expected = "BEGIN:VCARD\nVERSION:3.0\nN:;Ben\\; of \"A\\, B\\\\C\"\\nTEL:+1;;;\n\
                         FN:Ben\\; of \"A\\, B\\\\C\"\\nTEL:+1\n\
                         TEL;type=CELL;waid=15550107:+15550107\n\
-                        TEL;type=CELL;waid=4930901820:+4930901820\nEND:VCARD";
+                        TEL;type=CELL;waid=15550108:+15550108\nEND:VCARD";
         assert_eq!(card, expected);
-        assert_eq!(phones(&card), ["+15550107", "+4930901820"]);
+        assert_eq!(phones(&card), ["+15550107", "+15550108"]);
     }
 
     #[test]

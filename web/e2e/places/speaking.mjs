@@ -328,7 +328,7 @@ test('speaking: looks right in every look', () =>
       await page.getByTestId('attach').click()
       await page.getByRole('menuitem').nth(2).click()
       await dialog.locator('input').first().fill(look.language === 'he' ? 'דנה כהן' : 'Ben Harper')
-      await dialog.locator('input').last().fill('+972 50 123 4567')
+      await dialog.locator('input').last().fill('+44 7700 900123')
       await dialog.getByTestId('card').waitFor()
       await check('send-person')
       await page.keyboard.press('Escape')
